@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The entry points. Everything they do is in scripts/; "make" prints this list.
+
+MAKEFLAGS += --no-print-directory
+export ARCH DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
+
+.PHONY: help run check tree kernel boot kunit selftests mutants bench report export \
+	import verify lint test-scripts clean distclean
+
+help: ## this page
+	@echo 'Times are for 2 cores without KVM; (empty: ...) is with nothing cached.'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+	@echo 'Variables: ARCH=x86_64  LINUX=tree-or-tarball  DRYRUN=1  JOBS=n  (see README.md)'
+
+run: ## patched against unpatched: build, boot, measure, report: 3 min (empty: 8 min)
+	@scripts/run/deps build qemu report selftests
+	@$(MAKE) bench report
+
+check: ## the test command: lint, series, scripts, KUnit, selftests: 10 min (empty: 20 min)
+	@scripts/run/check
+
+tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
+	@scripts/run/deps build
+	@scripts/series/assemble
+
+kernel: tree ## build the patched kernel with the test configuration: 35 s after an edit (empty: 9 min)
+	@scripts/run/build patched test
+
+boot: ## a shell in the patched kernel under QEMU: 10 s when built
+	@scripts/run/shell
+
+kunit: ## KUnit suites only: 30 s when built
+	@scripts/run/kunit
+
+selftests: ## all mm selftests of the base, and ours: 25 min
+	@scripts/run/conformance full
+
+mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
+	@scripts/run/conformance mutants
+
+bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
+	@scripts/run/deps build qemu
+	@scripts/series/assemble
+	@scripts/run/bench
+
+report: ## table, report.md and chart from figures.tsv: 2 s
+	@scripts/run/deps report
+	@scripts/run/report
+
+export: tree ## the series as mail, in build/export: 5 s (SIGNOFF=1 adds yours)
+	@scripts/series/export
+
+import: ## carry edits made in build/linux back into the series: 5 s
+	@scripts/series/import
+
+verify: tree ## the rules of the series: 15 s
+	@scripts/series/verify
+
+lint: ## shellcheck and the small checks: 5 s
+	@scripts/run/check lint
+
+test-scripts: ## tests of our own scripts: 1 min
+	@scripts/run/check scripts
+
+clean: ## remove build/ (the cache stays)
+	rm -rf build
+
+distclean: clean ## remove the cache too
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/pt-walk"
