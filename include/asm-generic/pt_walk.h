@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a lockless walk reads entries, and reasons about entries that it found
+ * to permit access. An architecture that knows something better than generic
+ * accessors brings an asm/pt_walk.h of its own, and includes this at its end.
+ */
+#ifndef _ASM_GENERIC_PT_WALK_H
+#define _ASM_GENERIC_PT_WALK_H
+
+#include <linux/pgtable.h>
+
+#ifndef pt_walk_ptep_get
+/*
+ * The entry at @ptep as hardware would use it, read in one piece. Accessed
+ * and dirty may be those of this entry alone.
+ */
+static inline pte_t pt_walk_ptep_get(pte_t *ptep)
+{
+	return ptep_get_lockless(ptep);
+}
+#endif
+
+#ifndef pt_walk_pte_same_access
+/*
+ * Do two entries differ in nothing but the page they map? False when that is
+ * not cheaper to say than to look at the permissions of each.
+ */
+static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
+{
+	return false;
+}
+#endif
+
+#ifndef pt_walk_pte_advance
+/* The entry for the @nr-th page after that of @pte, in the same folio. */
+static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
+{
+	return pte_advance_pfn(pte, nr);
+}
+#endif
+
+#ifndef pt_walk_pte_page
+/* The page of @pte. */
+static inline struct page *pt_walk_pte_page(pte_t pte)
+{
+	return pte_page(pte);
+}
+#endif
+
+#endif /* _ASM_GENERIC_PT_WALK_H */

@@ -1,0 +1,661 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GUP-fast: take references to the pages that user addresses map to, by
+ * walking the page tables without a lock.
+ *
+ * A page is handed out only if, at some time while our reference on it was
+ * visible to everybody, the page tables mapped it at that address with the
+ * access asked for. Whatever the walk cannot prove it leaves to the caller,
+ * which falls back to faulting under a lock.
+ *
+ * The walk, for each batch of entries:
+ *
+ *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each
+ *  (2) read the entries
+ *  (3) take the references                   atomic RMW, a full barrier
+ *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
+ *                                            smp_rmb() between the levels
+ *  (5) on any difference give the references back, and stop
+ *
+ * An updater that must not have its pages referenced behind its back
+ *
+ *  (A) clears an entry, the one that maps the page or any above it
+ *  (B) full barrier
+ *  (C) looks at the reference count
+ *
+ * Either (C) sees the reference of (3), or (4) sees the cleared entry of (A).
+ *
+ * An updater that detaches a table, edits its entries and attaches the same
+ * table again releases the edits with the attaching store. This is why the
+ * re-read goes top down: a walk that finds the table attached after the edit
+ * then finds the edited entries; a walk that finds it attached from before
+ * the detach had its reference in place for (C). Entries first would accept
+ * an old entry, and then the table attached again.
+ *
+ * This is why every level is read again: moving a PMD table, or unsharing a
+ * hugetlb one, changes nothing but the pud.
+ */
+#include "gup_fast_folio.h"
+#include "gup_fast_internal.h"
+
+/* Small folios whose references are taken together; see gup_fast_small(). */
+#define GUP_FAST_GROUP	16
+
+/* Entries of a batch that are compared, and pages stored, at a time. */
+#define GUP_FAST_UNROLL	8
+
+/* A walk: what is asked for, the path to where it is, and what it found. */
+struct gup_fast {
+	struct mm_struct *mm;
+	unsigned int flags;
+	struct page **pages;		/* the next slot to fill */
+
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t *pmdp, pmd;
+
+	int nid;			/* the node of nr_acquired */
+	unsigned long nr_acquired;	/* pins not in the statistics yet */
+};
+
+/* An entry that maps a small folio. */
+struct gup_fast_entry {
+	pte_t pte;
+	struct page *page;
+};
+
+static __always_inline void gup_fast_account_flush(struct gup_fast *g)
+{
+	if (g->nr_acquired)
+		mod_node_page_state(NODE_DATA(g->nid), NR_FOLL_PIN_ACQUIRED,
+				    g->nr_acquired);
+	g->nr_acquired = 0;
+}
+
+/* Count @nr pins of @folio, which the caller is going to hand out. */
+static __always_inline void gup_fast_account(struct gup_fast *g,
+					     struct folio *folio, int nr)
+{
+	if (!(g->flags & FOLL_PIN))
+		return;
+
+	if (unlikely(folio_nid(folio) != g->nid)) {
+		gup_fast_account_flush(g);
+		g->nid = folio_nid(folio);
+	}
+	g->nr_acquired += nr;
+}
+
+/*
+ * Step (4) down to @leaf: is the path that of step (1)? The entries, if @leaf
+ * is a table of them, are read after this. Each smp_rmb() orders the level
+ * above it before the one below. It pairs with the barrier of an updater
+ * between editing a table and attaching it, as the smp_wmb() in pmd_install().
+ */
+static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
+					       enum pgtable_level leaf)
+{
+	if (pgd_val(g->pgd) != pgd_val(pgdp_get(g->pgdp)) &&
+	    !pt_walk_debug_skip(PGTABLE_LEVEL_PGD))
+		return false;
+	smp_rmb(); /* pgd before p4d */
+	if (p4d_val(g->p4d) != p4d_val(p4dp_get(g->p4dp)) &&
+	    !pt_walk_debug_skip(PGTABLE_LEVEL_P4D))
+		return false;
+	smp_rmb(); /* p4d before pud */
+	if (pud_val(g->pud) != pud_val(pudp_get(g->pudp)) &&
+	    !pt_walk_debug_skip(PGTABLE_LEVEL_PUD))
+		return false;
+	if (leaf == PGTABLE_LEVEL_PUD)
+		return true;
+	smp_rmb(); /* pud before pmd */
+	if (pmd_val(g->pmd) != pmd_val(pmdp_get_lockless(g->pmdp)) &&
+	    !pt_walk_debug_skip(PGTABLE_LEVEL_PMD))
+		return false;
+	smp_rmb(); /* pmd before the entries */
+	return true;
+}
+
+/* Store @nr consecutive pages. */
+static __always_inline void gup_fast_fill(struct gup_fast *g,
+					  struct page *page, unsigned long nr)
+{
+	struct page **pages = g->pages;
+
+	g->pages += nr;
+	for (; nr >= GUP_FAST_UNROLL; nr -= GUP_FAST_UNROLL) {
+		unrolled_full
+		for (int i = 0; i < GUP_FAST_UNROLL; i++)
+			pages[i] = page + i;
+		pages += GUP_FAST_UNROLL;
+		page += GUP_FAST_UNROLL;
+	}
+	while (nr--)
+		*pages++ = page++;
+}
+
+/*
+ * PMD and PUD leaves
+ */
+
+static __always_inline bool gup_fast_leaf(struct gup_fast *g, struct page *page,
+					  unsigned long nr,
+					  enum pgtable_level level,
+					  bool writable)
+{
+	struct folio *folio = page_folio(page);
+
+	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	if (!gup_fast_grab_large(folio, page, nr, g->flags))
+		return false;
+	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+
+	/* Of a huge mapping, the head page alone says whether it is exclusive. */
+	if (!gup_fast_path_same(g, level) ||
+	    !gup_fast_folio_allowed(folio, g->flags) ||
+	    gup_fast_must_unshare(&folio->page, g->flags, writable)) {
+		gup_fast_drop_large(folio, nr, g->flags);
+		return false;
+	}
+
+	gup_fast_mark_accessed(folio);
+	gup_fast_account(g, folio, nr);
+	gup_fast_fill(g, page, nr);
+	return true;
+}
+
+static noinline bool gup_fast_pud_leaf(struct gup_fast *g, unsigned long addr,
+			      unsigned long nr)
+{
+	pud_t pud = g->pud;
+
+	if (!pud_access_permitted(pud, g->flags & FOLL_WRITE) ||
+	    pud_special(pud))
+		return false;
+
+	return gup_fast_leaf(g, pud_page(pud) + ((addr & ~PUD_MASK) >> PAGE_SHIFT),
+			     nr, PGTABLE_LEVEL_PUD, pud_write(pud));
+}
+
+static bool gup_fast_pmd_leaf(struct gup_fast *g, unsigned long addr,
+			      unsigned long nr)
+{
+	pmd_t pmd = g->pmd;
+
+	if (pmd_protnone(pmd) ||
+	    !pmd_access_permitted(pmd, g->flags & FOLL_WRITE) ||
+	    pmd_special(pmd))
+		return false;
+
+	return gup_fast_leaf(g, pmd_page(pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT),
+			     nr, PGTABLE_LEVEL_PMD, pmd_write(pmd));
+}
+
+/*
+ * PTE tables
+ */
+
+/*
+ * PROT_NONE entries, NUMA hinting among them, are for the fault handler, even
+ * where the architecture would permit the access. Special ones have no
+ * struct page to count in.
+ */
+static __always_inline bool gup_fast_pte_permitted(pte_t pte,
+						   unsigned int flags)
+{
+	return !pte_protnone(pte) &&
+	       pte_access_permitted(pte, flags & FOLL_WRITE) &&
+	       !pte_special(pte);
+}
+
+/* The same, next to an entry that is known to be permitted. */
+static __always_inline bool gup_fast_pte_permitted_like(pte_t pte, pte_t known,
+							unsigned int flags)
+{
+	return pt_walk_pte_same_access(pte, known) ||
+	       gup_fast_pte_permitted(pte, flags);
+}
+
+/* The same page with the same permissions? Hardware owns the other bits. */
+static bool gup_fast_pte_similar(pte_t a, pte_t b)
+{
+	if (!pte_present(a) || pte_write(a) != pte_write(b))
+		return false;
+	a = pte_mkold(pte_mkclean(pte_clear_soft_dirty(a)));
+	b = pte_mkold(pte_mkclean(pte_clear_soft_dirty(b)));
+	return pte_same(a, b);
+}
+
+static __always_inline bool gup_fast_pte_matches(pte_t *ptep, pte_t want)
+{
+	pte_t pte = pt_walk_ptep_get(ptep);
+
+	return likely(pte_val(pte) == pte_val(want)) ||
+	       gup_fast_pte_similar(pte, want);
+}
+
+/* Are the next entries equal to the bit to what continues @pte? */
+static __always_inline bool gup_fast_pte_run(pte_t *ptep, pte_t pte)
+{
+	unrolled_full
+	for (int i = 0; i < GUP_FAST_UNROLL; i++)
+		if (pte_val(pt_walk_ptep_get(ptep + i)) !=
+		    pte_val(pt_walk_pte_advance(pte, i)))
+			return false;
+
+	return true;
+}
+
+/*
+ * How many of @max entries from @ptep on continue @pte: consecutive pages,
+ * same permissions. Counts from zero, so it serves to find a batch, step (2),
+ * and to validate it, step (4).
+ */
+static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
+							unsigned int max)
+{
+	unsigned int nr = 0;
+
+	for (; max - nr >= GUP_FAST_UNROLL; nr += GUP_FAST_UNROLL) {
+		if (!gup_fast_pte_run(ptep + nr, pt_walk_pte_advance(pte, nr)))
+			break;
+	}
+	for (; nr < max; nr++) {
+		if (!gup_fast_pte_matches(ptep + nr, pt_walk_pte_advance(pte, nr)))
+			break;
+	}
+	return nr;
+}
+
+/* How many of @nr pages from @page on can be pinned as they are mapped? */
+static unsigned int gup_fast_exclusive(struct page *page, unsigned int nr,
+				       unsigned int flags, bool writable)
+{
+	unsigned int i;
+
+	if (writable || (flags & (FOLL_PIN | FOLL_WRITE)) != FOLL_PIN)
+		return nr;
+
+	for (i = 0; i < nr; i++) {
+		if (gup_must_unshare(NULL, flags, page + i))
+			break;
+	}
+	return i;
+}
+
+/* Of @nr entries that map @folio from @page on, how many pass step (4)? */
+static __always_inline unsigned int gup_fast_large_valid(struct gup_fast *g,
+							  pte_t *ptep, pte_t pte,
+							  struct folio *folio,
+							  struct page *page,
+							  unsigned int nr)
+{
+	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE))
+		return 0;
+	if (!pt_walk_debug_skip(PGTABLE_LEVEL_PTE))
+		nr = gup_fast_pte_batch(ptep, pte, nr);
+	if (!nr || !gup_fast_folio_allowed(folio, g->flags))
+		return 0;
+	return gup_fast_exclusive(page, nr, g->flags, pte_write(pte));
+}
+
+/*
+ * Entries of a large folio: one operation on its counts for all that map
+ * consecutive pages of it. Returns the number of pages taken; 0 means stop.
+ */
+static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
+					    pte_t pte, struct page *page,
+					    unsigned int max)
+{
+	struct folio *folio = page_folio(page);
+	unsigned int nr, valid;
+
+	/* May be nonsense as yet; gup_fast_grab_large() finds out. */
+	nr = compound_nr(&folio->page) - folio_page_idx(folio, page);
+	nr = gup_fast_pte_batch(ptep, pte, clamp(nr, 1U, max));
+	if (!nr)
+		return 0;
+
+	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	if (!gup_fast_grab_large(folio, page, nr, g->flags))
+		return 0;
+	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+
+	valid = gup_fast_large_valid(g, ptep, pte, folio, page, nr);
+	if (valid) {
+		gup_fast_mark_accessed(folio);
+		gup_fast_account(g, folio, valid);
+		gup_fast_fill(g, page, valid);
+	}
+	if (unlikely(valid < nr))
+		gup_fast_drop_large(folio, nr - valid, g->flags);
+	return valid;
+}
+
+/* Step (2): read up to @max entries, and have their struct pages on the way. */
+static __always_inline unsigned int gup_fast_small_read(struct gup_fast_entry *e,
+							pte_t *ptep, pte_t first,
+							unsigned int max,
+							unsigned int flags)
+{
+	unsigned int nr = 0;
+	pte_t pte = first;
+
+	do {
+		e[nr].pte = pte;
+		e[nr].page = pt_walk_pte_page(pte);
+		prefetchw(e[nr].page);
+		if (++nr == max)
+			break;
+		pte = pt_walk_ptep_get(ptep + nr);
+	} while (gup_fast_pte_permitted_like(pte, first, flags));
+
+	return nr;
+}
+
+/* Step (3): up to the first page that is no small folio, or cannot be had. */
+static __always_inline unsigned int gup_fast_small_grab(struct gup_fast_entry *e,
+							unsigned int nr,
+							unsigned int flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if ((flags & FOLL_PIN) && is_zero_page(e[i].page))
+			break;
+		if (!gup_fast_grab_small(e[i].page, flags))
+			break;
+	}
+	return i;
+}
+
+/* The rest of step (4) for the entry of one page, the path being validated. */
+static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
+						 struct folio *folio,
+						 struct page *page,
+						 unsigned int flags)
+{
+	if (!gup_fast_pte_matches(ptep, pte) &&
+	    !pt_walk_debug_skip(PGTABLE_LEVEL_PTE))
+		return false;
+
+	return gup_fast_folio_allowed(folio, flags) &&
+	       !gup_fast_must_unshare(page, flags, pte_write(pte));
+}
+
+static __always_inline unsigned int gup_fast_small_take(struct gup_fast *g,
+							struct gup_fast_entry *e,
+							pte_t *ptep,
+							unsigned int nr)
+{
+	const unsigned int flags = g->flags;
+	struct page **pages = g->pages;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = e[i].page;
+		struct folio *folio = (struct folio *)page;
+
+		if (!gup_fast_entry_valid(ptep + i, e[i].pte, folio, page, flags))
+			break;
+		gup_fast_mark_accessed(folio);
+		gup_fast_account(g, folio, 1);
+		pages[i] = page;
+	}
+	g->pages = pages + i;
+	return i;
+}
+
+/*
+ * Entries of small folios: one reference each, but the path is validated only
+ * once for all of them, and their struct pages are fetched side by side.
+ * Returns the number of pages taken; 0 means stop.
+ */
+static noinline unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep,
+					    pte_t pte, unsigned int max)
+{
+	struct gup_fast_entry e[GUP_FAST_GROUP] __uninitialized;
+	unsigned int i, nr, valid = 0;
+
+	nr = gup_fast_small_read(e, ptep, pte, min(max, GUP_FAST_GROUP), g->flags);
+	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	nr = gup_fast_small_grab(e, nr, g->flags);
+	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+
+	if (likely(nr && gup_fast_path_same(g, PGTABLE_LEVEL_PTE)))
+		valid = gup_fast_small_take(g, e, ptep, nr);
+	for (i = valid; unlikely(i < nr); i++)
+		folio_put_refs((struct folio *)e[i].page,
+			       gup_fast_small_bias(g->flags));
+	return valid;
+}
+
+static __always_inline bool gup_fast_is_small(struct folio *folio,
+					      struct page *page)
+{
+	return folio == (struct folio *)page && !PageCompound(page);
+}
+
+static noinline void gup_fast_drop_one(struct folio *folio, struct page *page,
+				       unsigned int flags)
+{
+	if (!gup_fast_is_small(folio, page))
+		gup_fast_drop_large(folio, 1, flags);
+	else
+		folio_put_refs(folio, gup_fast_small_bias(flags));
+}
+
+/* A call for one page: a batch, without what it takes to find more. */
+static __always_inline unsigned int gup_fast_one(struct gup_fast *g,
+						 pte_t *ptep, pte_t pte,
+						 struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	if (!(gup_fast_is_small(folio, page) ?
+	      gup_fast_grab_small(page, g->flags) :
+	      gup_fast_grab_large(folio, page, 1, g->flags)))
+		return 0;
+	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+
+	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE) ||
+	    !gup_fast_entry_valid(ptep, pte, folio, page, g->flags)) {
+		gup_fast_drop_one(folio, page, g->flags);
+		return 0;
+	}
+	gup_fast_mark_accessed(folio);
+	gup_fast_account(g, folio, 1);
+	*g->pages++ = page;
+	return 1;
+}
+
+/* Zero pages are pinned without a count: they are not going anywhere. */
+static noinline unsigned int gup_fast_zero(struct gup_fast *g, pte_t *ptep,
+					   pte_t pte, struct page *page)
+{
+	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE) ||
+	    !gup_fast_entry_valid(ptep, pte, page_folio(page), page, g->flags))
+		return 0;
+	*g->pages++ = page;
+	return 1;
+}
+
+/* The batch that begins with @pte, of @max pages at most. */
+static __always_inline unsigned int gup_fast_batch(struct gup_fast *g,
+						   pte_t *ptep, pte_t pte,
+						   unsigned int max)
+{
+	struct page *page = pt_walk_pte_page(pte);
+
+	if ((g->flags & FOLL_PIN) && unlikely(is_zero_page(page)))
+		return gup_fast_zero(g, ptep, pte, page);
+	if (max == 1)
+		return gup_fast_one(g, ptep, pte, page);
+	if (PageCompound(page))
+		return gup_fast_large(g, ptep, pte, page, max);
+	return gup_fast_small(g, ptep, pte, max);
+}
+
+/*
+ * The entries from @addr on, all in the table that g->pmd points to. Batches
+ * may end early, for a border or a failure: what could not be taken is tried
+ * again as the first of the next batch, until one takes nothing at all.
+ */
+static noinline bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
+					unsigned long nr)
+{
+	pte_t *ptem, *ptep, pte, known;
+	unsigned int taken;
+
+	/* Not every architecture can tell which entries have a struct page. */
+	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
+		return false;
+
+	ptem = pte_offset_map(&g->pmd, addr);
+	if (!ptem)
+		return false;
+
+	ptep = ptem;
+	pte = pt_walk_ptep_get(ptep);
+	if (!gup_fast_pte_permitted(pte, g->flags))
+		goto unmap;
+	for (;;) {
+		taken = gup_fast_batch(g, ptep, pte, nr);
+		nr -= taken;
+		if (!taken || !nr)
+			break;
+
+		ptep += taken;
+		known = pte;
+		pte = pt_walk_ptep_get(ptep);
+		if (!gup_fast_pte_permitted_like(pte, known, g->flags))
+			break;
+	}
+unmap:
+	pte_unmap(ptem);
+	return !nr;
+}
+
+/*
+ * Step (1), and on to the leaf, for the @nr pages from @addr on: none of them
+ * in another PMD range. The path stays in @g, because folded levels live in
+ * the values that were read. Returns whether all pages were taken.
+ */
+static __always_inline bool gup_fast_walk(struct gup_fast *g,
+					  unsigned long addr, unsigned long nr)
+{
+	g->pgdp = pgd_offset(g->mm, addr);
+	g->pgd = pgdp_get(g->pgdp);
+	BUILD_BUG_ON(pgd_leaf(g->pgd));
+	if (pgd_none(g->pgd))
+		return false;
+
+	g->p4dp = p4d_offset_lockless(g->pgdp, g->pgd, addr);
+	g->p4d = p4dp_get(g->p4dp);
+	BUILD_BUG_ON(p4d_leaf(g->p4d));
+	if (!p4d_present(g->p4d))
+		return false;
+
+	g->pudp = pud_offset_lockless(g->p4dp, g->p4d, addr);
+	g->pud = pudp_get(g->pudp);
+	if (!pud_present(g->pud))
+		return false;
+	if (unlikely(pud_leaf(g->pud)))
+		return gup_fast_pud_leaf(g, addr, nr);
+
+	g->pmdp = pmd_offset_lockless(g->pudp, g->pud, addr);
+	g->pmd = pmdp_get_lockless(g->pmdp);
+	if (!pmd_present(g->pmd))
+		return false;
+	if (pmd_leaf(g->pmd))
+		return gup_fast_pmd_leaf(g, addr, nr);
+	return gup_fast_pte_range(g, addr, nr);
+}
+
+/* Where the walk from @addr to @end has to start again from the top. */
+static __always_inline unsigned long gup_fast_next(unsigned long addr,
+						   unsigned long end)
+{
+	const unsigned long chunk = PT_WALK_CHUNK * PAGE_SIZE;
+	unsigned long next = pmd_addr_end(addr, end);
+
+	if (chunk >= PMD_SIZE)
+		return next;
+	return addr + min(next - addr, chunk);
+}
+
+static __always_inline unsigned long gup_fast_range(unsigned long addr,
+						    unsigned long end,
+						    unsigned int flags,
+						    struct page **pages)
+{
+	struct gup_fast g __uninitialized;
+	struct pt_walk walk;
+	unsigned long next;
+
+	g.mm = current->mm;
+	g.flags = flags;
+	g.pages = pages;
+	g.nid = NUMA_NO_NODE;
+	g.nr_acquired = 0;
+
+	pt_walk_begin(&walk, g.mm);
+	for (;;) {
+		next = gup_fast_next(addr, end);
+		if (!gup_fast_walk(&g, addr, (next - addr) >> PAGE_SHIFT) ||
+		    next == end)
+			break;
+		addr = next;
+		pt_walk_relax(&walk);
+	}
+	gup_fast_account_flush(&g);
+	pt_walk_end(&walk);
+
+	return g.pages - pages;
+}
+
+/**
+ * gup_fast() - pin or get user pages of current without a lock
+ * @start: first address, page aligned
+ * @end: behind the last address, page aligned, at most TASK_SIZE_MAX
+ * @flags: FOLL_PIN or FOLL_GET, and other FOLL_* flags
+ * @pages: receives the pages, in order of address
+ *
+ * Stops at the first page that needs more than a walk: a hole, a fault, an
+ * entry that changed, a kind of page that @flags do not allow without a look
+ * at its VMA.
+ *
+ * A pin is worth nothing if fork() write-protects the page at the same time:
+ * all of them fail then.
+ *
+ * Context: Any for FOLL_GET, NMI included. Process context for FOLL_PIN.
+ * Return: The number of pages taken, from @start on without a gap; possibly 0.
+ */
+unsigned long gup_fast(unsigned long start, unsigned long end,
+		       unsigned int flags, struct page **pages)
+{
+	seqcount_t *fork_seq = &current->mm->write_protect_seq;
+	unsigned long nr;
+	unsigned int seq = 0;
+
+	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) == !(flags & FOLL_GET));
+
+	if (start == end || !gup_fast_permitted(start, end))
+		return 0;
+	if ((flags & FOLL_PIN) && !raw_seqcount_try_begin(fork_seq, seq))
+		return 0;
+
+	nr = gup_fast_range(start, end, flags, pages);
+	if (!(flags & FOLL_PIN))
+		return nr;
+
+	if (read_seqcount_retry(fork_seq, seq)) {
+		gup_fast_unpin_user_pages(pages, nr);
+		return 0;
+	}
+	if (IS_ENABLED(CONFIG_DEBUG_VM))
+		sanity_check_pinned_pages(pages, nr);
+	return nr;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What mm/gup.c and the lockless walker in mm/gup_fast.c want of each other.
+ */
+#ifndef _MM_GUP_FAST_H
+#define _MM_GUP_FAST_H
+
+struct page;
+
+#ifdef CONFIG_HAVE_GUP_FAST
+unsigned long gup_fast(unsigned long start, unsigned long end,
+		       unsigned int flags, struct page **pages);
+#else
+static inline unsigned long gup_fast(unsigned long start, unsigned long end,
+				     unsigned int flags, struct page **pages)
+{
+	return 0;
+}
+#endif /* CONFIG_HAVE_GUP_FAST */
+
+void gup_fast_unpin_user_pages(struct page **pages, unsigned long npages);
+void sanity_check_pinned_pages(struct page **pages, unsigned long npages);
+
+#endif /* _MM_GUP_FAST_H */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every header that mm/gup_fast.c needs, so that a test can build the very
+ * same file against something else.
+ */
+#ifndef _MM_GUP_FAST_INTERNAL_H
+#define _MM_GUP_FAST_INTERNAL_H
+
+#include <linux/highmem.h>
+#include <linux/hugetlb.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/prefetch.h>
+#include <linux/pt_walk.h>
+#include <linux/secretmem.h>
+#include <linux/seqlock.h>
+#include <linux/shmem_fs.h>
+#include <linux/unroll.h>
+#include <linux/vmstat.h>
+
+#include <asm/pt_walk.h>
+
+#include "gup_fast.h"
+#include "internal.h"
+#include "pt_walk_debug.h"
+
+#ifndef gup_fast_permitted
+static inline bool gup_fast_permitted(unsigned long start, unsigned long end)
+{
+	return true;
+}
+#endif
+
+#endif /* _MM_GUP_FAST_INTERNAL_H */

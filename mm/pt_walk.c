@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Lockless walks of page tables that take no references: what is mapped at an
+ * address, as it was at some time during the walk.
+ */
+#include <linux/export.h>
+#include <linux/highmem.h>
+#include <linux/kvm_types.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/pt_walk.h>
+
+static unsigned long pt_walk_pte_size(pmd_t pmd, unsigned long addr)
+{
+	pte_t *ptep = pte_offset_map(&pmd, addr);
+	unsigned long size = 0;
+	pte_t pte;
+
+	if (!ptep)
+		return 0;
+
+	pte = ptep_get_lockless(ptep);
+	if (pte_present(pte))
+		size = __pte_leaf_size(pmd, pte);
+	pte_unmap(ptep);
+	return size;
+}
+
+static unsigned long pt_walk_pmd_size(pud_t *pudp, pud_t pud, unsigned long addr)
+{
+	pmd_t pmd = pmdp_get_lockless(pmd_offset_lockless(pudp, pud, addr));
+
+	if (!pmd_present(pmd))
+		return 0;
+	if (pmd_leaf(pmd))
+		return pmd_leaf_size(pmd);
+	return pt_walk_pte_size(pmd, addr);
+}
+
+static unsigned long pt_walk_pud_size(p4d_t *p4dp, p4d_t p4d, unsigned long addr)
+{
+	pud_t *pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud_t pud = pudp_get(pudp);
+
+	if (!pud_present(pud))
+		return 0;
+	if (pud_leaf(pud))
+		return pud_leaf_size(pud);
+	return pt_walk_pmd_size(pudp, pud, addr);
+}
+
+static unsigned long pt_walk_p4d_size(pgd_t *pgdp, pgd_t pgd, unsigned long addr)
+{
+	p4d_t *p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d_t p4d = p4dp_get(p4dp);
+
+	if (!p4d_present(p4d))
+		return 0;
+	if (p4d_leaf(p4d))
+		return p4d_leaf_size(p4d);
+	return pt_walk_pud_size(p4dp, p4d, addr);
+}
+
+static unsigned long pt_walk_pgd_size(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgdp = pgd_offset(mm, addr);
+	pgd_t pgd = pgdp_get(pgdp);
+
+	if (pgd_none(pgd))
+		return 0;
+	if (pgd_leaf(pgd))
+		return pgd_leaf_size(pgd);
+	return pt_walk_p4d_size(pgdp, pgd, addr);
+}
+
+/**
+ * pt_walk_leaf_size() - how large a mapping translates an address
+ * @mm: whose address space; the caller keeps it alive. &init_mm for a kernel
+ *	address.
+ * @addr: the address
+ *
+ * The answer may be out of date when it arrives. A caller that acts on it
+ * needs a way to be told of changes, such as an MMU notifier.
+ *
+ * Context: Any, NMI included.
+ * Return: The size in bytes of the page-table entry, or of the block of
+ * entries that the hardware may treat as one, that maps @addr; 0 if nothing
+ * is mapped there, or if this machine has no lockless walks.
+ */
+unsigned long pt_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
+{
+	struct pt_walk walk;
+	unsigned long size;
+
+	pt_walk_begin(&walk, mm);
+	size = pt_walk_pgd_size(mm, addr);
+	pt_walk_end(&walk);
+	return size;
+}
+EXPORT_SYMBOL_FOR_KVM(pt_walk_leaf_size);

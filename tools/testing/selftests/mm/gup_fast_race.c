@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Race GUP-fast pins against everything that changes page tables.
+ *
+ * One thread pins PAGES pages, another one changes the tables below it. After
+ * both are done, all pages that are mapped get new content through the mapping,
+ * and the pins are read: they must show what some legal order of the two
+ * explains. Then all is let go, and no reference may be left.
+ *
+ * debugfs pt_walk/ (CONFIG_DEBUG_PT_WALK) holds the walk where races are:
+ * between reading entries and taking references ("read"), and between that and
+ * the validation ("ref"). A walk with interrupts off also holds up whoever waits
+ * for a TLB flush; then only updaters that flush late run inside the window.
+ *
+ * Environment:
+ *	GUP_FAST_RACE_SKIP=n		leave out re-reads, see pt_walk/skip
+ *	GUP_FAST_RACE_CONTROL=1		see that a walk without its last re-read is
+ *					caught; the kernel may catch it, too, and warn
+ *	GUP_FAST_RACE_UNWIDENED=1	run what can be run without the hook
+ *	GUP_FAST_RACE_SEED=n		repeat the jitter of another run
+ */
+#define _GNU_SOURCE
+#include "kselftest_harness.h"
+#include <asm-generic/mman.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "../../../../mm/gup_test.h"
+#include "gup_fast_race.h"
+
+#define HOOK		DEBUGFS "pt_walk/"
+
+#define DELAY_US	30000
+#define JITTER_US	60
+#define WIDENED		4
+#define UNWIDENED	24
+#define CONTROL		8
+
+/* Bits of /proc/kpageflags that vm_util.h does not have. */
+#define KPF_LRU		BIT_ULL(5)
+#define KPF_MMAP	BIT_ULL(11)
+#define KPF_ANON	BIT_ULL(12)
+#define KPF_SWAPCACHE	BIT_ULL(13)
+
+static const char * const content_name[] = {
+	"nothing", "old", "new", "foreign", "src", "dst",
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static unsigned long env_num(const char *name, unsigned long otherwise)
+{
+	const char *s = getenv(name);
+
+	return s ? strtoul(s, NULL, 0) : otherwise;
+}
+
+/* ---- One attempt. ---- */
+
+static bool walker_in_window(struct race *r)
+{
+	return r->window != NONE && read_num(HOOK "hits");
+}
+
+static void set_pid(struct race *r, pid_t pid)
+{
+	if (r->hook)
+		write_num(HOOK "pid", pid);
+}
+
+static void wait_us(unsigned int us)
+{
+	uint64_t until = now_us() + us;
+
+	while (now_us() < until)
+		;
+}
+
+/* The updater starts when a walk sits in the window, or at about its time. */
+static void *updater(void *arg)
+{
+	struct race *r = arg;
+
+	run_on(r->cpu[1]);
+	__atomic_store_n(&r->ready, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&r->go, __ATOMIC_ACQUIRE))
+		;
+	if (r->window == NONE)
+		wait_us(r->jitter_us[1]);
+	else
+		while (!walker_in_window(r) &&
+		       !__atomic_load_n(&r->pinned, __ATOMIC_ACQUIRE))
+			;
+	r->update_error = r->c->update(r);
+	r->update_end = now_us();
+	return NULL;
+}
+
+/*
+ * The hook is for this one walk: pthread_join() and the end of a thread wake a
+ * futex, and look that up by GUP-fast, too.
+ */
+static int pin(struct race *r, bool write)
+{
+	struct pin_longterm_test args = {
+		.addr = (uintptr_t)r->src,
+		.size = PAGES * psize(),
+		.flags = PIN_LONGTERM_TEST_FLAG_USE_FAST |
+			 (write ? PIN_LONGTERM_TEST_FLAG_USE_WRITE : 0),
+	};
+	int ret;
+
+	while (!__atomic_load_n(&r->ready, __ATOMIC_ACQUIRE))
+		sched_yield();
+	__atomic_store_n(&r->go, true, __ATOMIC_RELEASE);
+	if (r->window == NONE)
+		wait_us(r->jitter_us[0]);
+	r->pin_start = now_us();
+	ret = ioctl(r->gup, PIN_LONGTERM_TEST_START, &args);
+	r->hit = walker_in_window(r);
+	set_pid(r, 0);
+	__atomic_store_n(&r->pinned, true, __ATOMIC_RELEASE);
+	return ret;
+}
+
+/*
+ * The walk validates no earlier than one delay after the pin started. An updater
+ * that had returned by then (with a tenth to spare) was over before: the pin
+ * must show what is mapped now. In all other cases the two overlap.
+ */
+static bool updated_inside(struct race *r)
+{
+	return r->hit && r->update_end < r->pin_start + DELAY_US - DELAY_US / 10;
+}
+
+/* Does what a pin shows fit some order of the pin and the update? */
+static bool legal(struct race *r, uint64_t seen, int page, bool inside)
+{
+	if (seen == word(r, AT_SRC, page))
+		return true;
+	if (inside)
+		return false;
+	return (r->moved && seen == word(r, AT_DST, page)) ||
+	       (r->gone && seen == word(r, OLD, page));
+}
+
+static void check_pin(struct __test_metadata *_metadata, struct race *r)
+{
+	bool inside = updated_inside(r);
+	uint64_t to = (uintptr_t)r->buf;
+	pid_t child;
+
+	/* A pinned page belongs to this process, fork() or no fork(). */
+	child = fork();
+	if (!child)
+		_exit(0);
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
+
+	put(r, r->src, AT_SRC, 0, PAGES);
+	if (r->moved)
+		put(r, r->dst, AT_DST, 0, PAGES);
+	ASSERT_EQ(0, ioctl(r->gup, PIN_LONGTERM_TEST_READ, &to));
+
+	for (int i = 0; i < PAGES; i++) {
+		uint64_t seen = *(uint64_t *)(r->buf + i * psize());
+		unsigned int who = seen >> 56;
+
+		if (legal(r, seen, i, inside))
+			continue;
+		r->nr_illegal++;
+		TH_LOG("round %u page %d: pinned %#llx (%s), update %s the window",
+		       r->round, i, (unsigned long long)seen,
+		       who <= AT_DST ? content_name[who] : "?",
+		       inside ? "inside" : "not known inside");
+	}
+}
+
+static void note_pfns(struct race *r, uint64_t *pfn, char *addr)
+{
+	for (int i = 0; i < PAGES; i++)
+		pfn[i] = pagemap_get_pfn(r->pagemap, addr + i * psize());
+}
+
+/* An anonymous page that nobody maps, but still is one: somebody holds it. */
+static bool leaked(struct race *r, uint64_t pfn)
+{
+	const uint64_t mask = KPF_LRU | KPF_ANON | KPF_MMAP | KPF_SWAPCACHE;
+	uint64_t flags;
+
+	if (pread(r->kpageflags, &flags, sizeof(flags), pfn * sizeof(flags)) !=
+	    sizeof(flags))
+		return false;
+	return (flags & mask) == (KPF_LRU | KPF_ANON);
+}
+
+static int nr_leaked(struct race *r)
+{
+	int n = 0;
+
+	for (int try = 0; try < 20; try++) {
+		n = 0;
+		for (int i = 0; i < 3 * PAGES; i++)
+			n += leaked(r, r->pfn[i]);
+		if (!n)
+			break;
+		/* Pages freed lately may wait in a batch of either CPU. */
+		run_on(r->cpu[try & 1]);
+		madvise(r->buf, psize(), MADV_COLD);
+		usleep(1000);
+	}
+	run_on(r->cpu[0]);
+	return n;
+}
+
+static void attempt(struct __test_metadata *_metadata, struct race *r, bool write)
+{
+	pthread_t thread;
+	int ret;
+
+	r->gone = false;
+	r->moved = false;
+	r->ready = false;
+	r->go = false;
+	r->pinned = false;
+	for (int i = 0; i < 2; i++)
+		r->jitter_us[i] = rand_r(&r->seed) % JITTER_US;
+	note_pfns(r, r->pfn, r->src);
+	/* Nothing may hide from the updater in a batch of this CPU. */
+	madvise(r->buf, psize(), MADV_COLD);
+	if (r->hook)
+		write_num(HOOK "hits", 0);
+	set_pid(r, getpid());
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, updater, r));
+	ret = pin(r, write);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, r->update_error);
+
+	r->nr_hit += r->hit;
+	r->nr_inside += updated_inside(r);
+	if (!ret)
+		check_pin(_metadata, r);
+	note_pfns(r, r->pfn + PAGES, r->src);
+	note_pfns(r, r->pfn + 2 * PAGES, r->dst);
+	ioctl(r->gup, PIN_LONGTERM_TEST_STOP);
+	madvise(r->spare, SPARE_PAGES * psize(), MADV_DONTNEED);
+	unmap(r);
+	EXPECT_EQ(0, nr_leaked(r));
+}
+
+static void set_hook(struct race *r, enum window where, unsigned long skip)
+{
+	r->window = where;
+	set_pid(r, 0);
+	if (!r->hook)
+		return;
+	write_num(HOOK "delay_read_us", r->window == READ ? DELAY_US : 0);
+	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);
+	write_num(HOOK "skip", skip);
+}
+
+static void race(struct __test_metadata *_metadata, struct race *r, int attempts,
+		 bool write)
+{
+	for (r->round = 0; r->round < attempts; r->round++) {
+		const char *why = r->c->map(r);
+
+		if (why)
+			SKIP(return, "%s", why);
+		attempt(_metadata, r, write);
+	}
+}
+
+/* ---- Set-up. ---- */
+
+/* Pins taken minus pins dropped, of all the system, exact. */
+static long pins_held(void)
+{
+	FILE *f;
+	char key[64];
+	long n, held = 0;
+
+	write_num("/proc/sys/vm/stat_refresh", 1);
+	f = fopen("/proc/vmstat", "r");
+	while (f && fscanf(f, "%63s %ld", key, &n) == 2) {
+		if (!strcmp(key, "nr_foll_pin_acquired"))
+			held += n;
+		else if (!strcmp(key, "nr_foll_pin_released"))
+			held -= n;
+	}
+	if (f)
+		fclose(f);
+	return held;
+}
+
+static bool choose_cpus(struct race *r)
+{
+	cpu_set_t set;
+	int n = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return false;
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < 2; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			r->cpu[n++] = cpu;
+	return n == 2;
+}
+
+static bool have_two_nodes(void)
+{
+	int fd = open("/sys/devices/system/node/has_memory", O_RDONLY);
+	char nodes[2] = "";
+
+	if (fd < 0)
+		return false;
+	if (read(fd, nodes, 2) != 2)
+		nodes[0] = 0;
+	close(fd);
+	return nodes[0] == '0' && nodes[1] == '-';
+}
+
+static const char *race_begin(struct race *r)
+{
+	r->memfd = -1;
+	r->gup = open(DEBUGFS "gup_test", O_RDWR);
+	if (r->gup < 0)
+		return "needs root, debugfs and CONFIG_GUP_TEST";
+	r->hook = !access(HOOK "hits", R_OK | W_OK);
+	if (!r->hook && !getenv("GUP_FAST_RACE_UNWIDENED"))
+		return "needs CONFIG_DEBUG_PT_WALK";
+	r->pagemap = open("/proc/self/pagemap", O_RDONLY);
+	r->kpageflags = open("/proc/kpageflags", O_RDONLY);
+	if (r->pagemap < 0 || r->kpageflags < 0)
+		return "needs CONFIG_PROC_PAGE_MONITOR";
+	if (!choose_cpus(r))
+		return "needs 2 CPUs";
+	run_on(r->cpu[0]);
+
+	r->numa = have_two_nodes();
+	r->pmd_size = read_pmd_pagesize() ?: psize() * psize() / sizeof(uint64_t);
+	r->seed = env_num("GUP_FAST_RACE_SEED", now_us());
+	r->buf = map_anon(NULL, PAGES * psize(), MADV_NOHUGEPAGE);
+	r->spare = map_anon(NULL, SPARE_PAGES * psize(), MADV_NOHUGEPAGE);
+	if (r->buf == MAP_FAILED || r->spare == MAP_FAILED)
+		return "needs more memory";
+	put(r, r->buf, NOTHING, 0, PAGES);
+	r->hugetlb_free = hugetlb_free();
+	r->pins = pins_held();
+	return NULL;
+}
+
+static void race_end(struct __test_metadata *_metadata, struct race *r)
+{
+	set_hook(r, NONE, 0);
+	if (r->gup < 0)
+		return;
+	close(r->gup);
+	unmap(r);
+	if (!r->buf)
+		return;
+	for (int try = 0; try < 20 && pins_held() != r->pins; try++)
+		usleep(10000);
+	EXPECT_EQ(r->pins, pins_held());
+	if (r->c == &case_hugetlb_unshare)
+		EXPECT_EQ(r->hugetlb_free, hugetlb_free());
+}
+
+FIXTURE(gup_fast_race)
+{
+	struct race r;
+};
+
+FIXTURE_VARIANT(gup_fast_race)
+{
+	const struct race_case *c;
+};
+
+FIXTURE_VARIANT_ADD(gup_fast_race, munmap) { &case_munmap };
+FIXTURE_VARIANT_ADD(gup_fast_race, munmap_folio) { &case_munmap_folio };
+FIXTURE_VARIANT_ADD(gup_fast_race, munmap_thp) { &case_munmap_thp };
+FIXTURE_VARIANT_ADD(gup_fast_race, dontneed) { &case_dontneed };
+FIXTURE_VARIANT_ADD(gup_fast_race, fork) { &case_fork };
+FIXTURE_VARIANT_ADD(gup_fast_race, fork_folio) { &case_fork_folio };
+FIXTURE_VARIANT_ADD(gup_fast_race, fork_thp) { &case_fork_thp };
+FIXTURE_VARIANT_ADD(gup_fast_race, collapse) { &case_collapse };
+FIXTURE_VARIANT_ADD(gup_fast_race, split_thp) { &case_split_thp };
+FIXTURE_VARIANT_ADD(gup_fast_race, mremap_page) { &case_mremap_page };
+FIXTURE_VARIANT_ADD(gup_fast_race, mremap_pmd) { &case_mremap_pmd };
+FIXTURE_VARIANT_ADD(gup_fast_race, mremap_thp) { &case_mremap_thp };
+FIXTURE_VARIANT_ADD(gup_fast_race, mremap_pud) { &case_mremap_pud };
+FIXTURE_VARIANT_ADD(gup_fast_race, hugetlb_unshare) { &case_hugetlb_unshare };
+FIXTURE_VARIANT_ADD(gup_fast_race, migrate) { &case_migrate };
+FIXTURE_VARIANT_ADD(gup_fast_race, migrate_thp) { &case_migrate_thp };
+FIXTURE_VARIANT_ADD(gup_fast_race, truncate) { &case_truncate };
+FIXTURE_VARIANT_ADD(gup_fast_race, punch) { &case_punch };
+FIXTURE_VARIANT_ADD(gup_fast_race, pageout) { &case_pageout };
+FIXTURE_VARIANT_ADD(gup_fast_race, pageout_thp) { &case_pageout_thp };
+
+FIXTURE_SETUP(gup_fast_race)
+{
+	const char *why = race_begin(&self->r);
+
+	if (why)
+		SKIP(return, "%s", why);
+	self->r.c = variant->c;
+}
+
+FIXTURE_TEARDOWN(gup_fast_race)
+{
+	race_end(_metadata, &self->r);
+}
+
+static void widened(struct __test_metadata *_metadata, struct race *r,
+		    enum window where, bool write)
+{
+	if (!r->hook)
+		SKIP(return, "needs CONFIG_DEBUG_PT_WALK");
+	set_hook(r, where, env_num("GUP_FAST_RACE_SKIP", 0));
+	race(_metadata, r, WIDENED, write);
+	if (r->round < WIDENED)
+		return;
+	TH_LOG("%d of %d hit the window, %d updates ended in it",
+	       r->nr_hit, WIDENED, r->nr_inside);
+	EXPECT_GT(r->nr_hit, 0);
+	EXPECT_EQ(0, r->nr_illegal);
+}
+
+TEST_F(gup_fast_race, read_ro)
+{
+	widened(_metadata, &self->r, READ, false);
+}
+
+TEST_F(gup_fast_race, read_rw)
+{
+	widened(_metadata, &self->r, READ, true);
+}
+
+TEST_F(gup_fast_race, ref_ro)
+{
+	widened(_metadata, &self->r, REF, false);
+}
+
+TEST_F(gup_fast_race, ref_rw)
+{
+	widened(_metadata, &self->r, REF, true);
+}
+
+TEST_F(gup_fast_race, unwidened)
+{
+	TH_LOG("GUP_FAST_RACE_SEED=%u", self->r.seed);
+	set_hook(&self->r, NONE, env_num("GUP_FAST_RACE_SKIP", 0));
+	race(_metadata, &self->r, UNWIDENED / 2, false);
+	race(_metadata, &self->r, UNWIDENED / 2, true);
+	EXPECT_EQ(0, self->r.nr_illegal);
+}
+
+/* The test itself under test: without its last re-read the walk must fail it. */
+FIXTURE(gup_fast_no_reread)
+{
+	struct race r;
+};
+
+FIXTURE_SETUP(gup_fast_no_reread)
+{
+	const char *why = race_begin(&self->r);
+
+	if (!getenv("GUP_FAST_RACE_CONTROL"))
+		SKIP(return, "needs GUP_FAST_RACE_CONTROL=1; a DEBUG_VM kernel will warn");
+	if (why || !self->r.hook)
+		SKIP(return, "%s", why ?: "needs CONFIG_DEBUG_PT_WALK");
+	self->r.c = &case_pageout;
+	set_hook(&self->r, READ, 1);
+}
+
+FIXTURE_TEARDOWN(gup_fast_no_reread)
+{
+	race_end(_metadata, &self->r);
+}
+
+TEST_F(gup_fast_no_reread, pageout)
+{
+	race(_metadata, &self->r, CONTROL, true);
+	if (self->r.round < CONTROL)
+		return;
+	TH_LOG("%d pages pinned against the rules, as asked", self->r.nr_illegal);
+	EXPECT_GT(self->r.nr_illegal, 0);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the two halves of the gup_fast_race selftest share: the cases (what is
+ * mapped, what the updater does to it) and the race itself.
+ */
+#ifndef GUP_FAST_RACE_H
+#define GUP_FAST_RACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "vm_util.h"
+
+#define DEBUGFS		"/sys/kernel/debug/"
+
+#define PAGES		4
+#define SPARE_PAGES	32
+
+enum window { NONE, READ, REF };
+
+/* Who wrote a page last: the top byte of its first word. */
+enum content { NOTHING, OLD, NEW, FOREIGN, AT_SRC, AT_DST };
+
+struct race {
+	/* Set once for a test. */
+	const struct race_case *c;
+	bool hook, numa;
+	int gup, pagemap, kpageflags;
+	int cpu[2];
+	size_t pmd_size;
+	char *buf, *spare;
+	unsigned int seed;
+	long pins, hugetlb_free;
+
+	/* Set by map(): PAGES pages at src, inside of size bytes. */
+	char *area, *src, *dst;
+	size_t area_size, size;
+	int memfd;
+	pid_t child;
+	uint64_t pfn[3 * PAGES];
+
+	/* One attempt; gone and moved are the updater's word on the old pages. */
+	unsigned int round;
+	enum window window;
+	bool gone, moved, ready, go, hit, pinned;
+	unsigned int jitter_us[2];
+	int update_error;
+	uint64_t pin_start, update_end;
+
+	int nr_hit, nr_inside, nr_illegal;
+};
+
+/*
+ * map() puts OLD into PAGES pages at src, and returns NULL or the reason why it
+ * cannot. update() runs in the second thread and returns 0 or an errno.
+ */
+struct race_case {
+	const char *(*map)(struct race *r);
+	int (*update)(struct race *r);
+};
+
+extern const struct race_case
+	case_munmap, case_munmap_folio, case_munmap_thp, case_dontneed,
+	case_fork, case_fork_folio, case_fork_thp, case_collapse,
+	case_split_thp, case_mremap_page, case_mremap_pmd, case_mremap_thp, case_mremap_pud, case_hugetlb_unshare, case_migrate,
+	case_migrate_thp, case_truncate, case_punch, case_pageout,
+	case_pageout_thp;
+
+void *map_anon(char *addr, size_t size, int advice);
+void unmap(struct race *r);
+long hugetlb_free(void);
+
+static inline uint64_t word(struct race *r, enum content who, int page)
+{
+	return (uint64_t)who << 56 | (uint64_t)r->round << 16 | page;
+}
+
+static inline void put(struct race *r, char *addr, enum content who, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		*(uint64_t *)(addr + i * psize()) = word(r, who, i);
+}
+
+#endif /* GUP_FAST_RACE_H */

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The cases of the gup_fast_race selftest: what is mapped, and what happens to
+ * its page tables while it is pinned. Each race is drawn as a walk with its
+ * interrupts on could see it, with the re-read that has to notice.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "gup_fast_race.h"
+
+#define GIB		(1UL << 30)
+
+#ifndef MPOL_MF_MOVE
+#define MPOL_MF_MOVE	2
+#endif
+
+/* Every other round hits only the last page, in the middle of a batch. */
+static int victim(struct race *r)
+{
+	return r->round & 1 ? PAGES - 1 : 0;
+}
+
+/*
+ * Allocate pages on this CPU: the ones freed last come back first, so a pin
+ * that took a page without a right to it finds foreign content there.
+ */
+static void reuse_freed_pages(struct race *r)
+{
+	madvise(r->spare, SPARE_PAGES * psize(), MADV_DONTNEED);
+	put(r, r->spare, FOREIGN, 0, SPARE_PAGES);
+}
+
+void *map_anon(char *addr, size_t size, int advice)
+{
+	void *p = mmap(addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_NORESERVE | (addr ? MAP_FIXED : 0), -1, 0);
+
+	if (p != MAP_FAILED)
+		madvise(p, size, advice);
+	return p;
+}
+
+/* ---- Mappings. NULL, or the reason why there is none. ---- */
+
+/* Address space for src and dst, both aligned to align. */
+static const char *reserve(struct race *r, size_t size, size_t align)
+{
+	size_t slot = size > align ? size : align;
+
+	r->size = size;
+	r->area_size = 2 * slot + align;
+	r->area = mmap(NULL, r->area_size, PROT_NONE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (r->area == MAP_FAILED) {
+		r->area = NULL;
+		return "needs more address space";
+	}
+	r->src = (char *)(((uintptr_t)r->area + align - 1) & -align);
+	r->dst = r->src + slot;
+	return NULL;
+}
+
+static const char *map_small(struct race *r, size_t size, size_t align)
+{
+	const char *why = reserve(r, size, align);
+
+	if (why)
+		return why;
+	if (map_anon(r->src, size, MADV_NOHUGEPAGE) == MAP_FAILED)
+		return "needs more memory";
+	put(r, r->src, OLD, 0, PAGES);
+	return NULL;
+}
+
+static const char *map_pages(struct race *r)
+{
+	return map_small(r, PAGES * psize(), r->pmd_size);
+}
+
+static const char *map_pmd(struct race *r)
+{
+	return map_small(r, r->pmd_size, r->pmd_size);
+}
+
+static const char *map_pud(struct race *r)
+{
+	return map_small(r, GIB, GIB);
+}
+
+static const char *map_thp(struct race *r)
+{
+	const char *why = map_pmd(r);
+
+	if (why)
+		return why;
+	madvise(r->src, r->size, MADV_HUGEPAGE);
+	return madvise(r->src, r->size, MADV_COLLAPSE) ? "needs THP" : NULL;
+}
+
+/* A large folio again, but mapped page by page. */
+static const char *map_folio(struct race *r)
+{
+	const char *why = map_thp(r);
+
+	if (!why)
+		munmap(r->src + r->size - psize(), psize());
+	return why;
+}
+
+static const char *map_collapsible(struct race *r)
+{
+	const char *why = map_thp(r);
+
+	/* It has worked once, so it can: now again with small pages. */
+	if (why)
+		return why;
+	map_anon(r->src, r->size, MADV_NOHUGEPAGE);
+	put(r, r->src, OLD, 0, PAGES);
+	madvise(r->src, r->size, MADV_HUGEPAGE);
+	return NULL;
+}
+
+static bool have_swap(void)
+{
+	FILE *f = fopen("/proc/swaps", "r");
+	char line[256];
+	int lines = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		lines++;
+	if (f)
+		fclose(f);
+	return lines > 1;
+}
+
+static const char *map_swappable(struct race *r)
+{
+	return have_swap() ? map_pages(r) : "needs swap";
+}
+
+static const char *map_swappable_thp(struct race *r)
+{
+	return have_swap() ? map_thp(r) : "needs swap";
+}
+
+static bool can_compact(void)
+{
+	return !access("/proc/sys/vm/compact_memory", W_OK);
+}
+
+static const char *map_movable(struct race *r)
+{
+	if (!r->numa && !can_compact())
+		return "needs two NUMA nodes or CONFIG_COMPACTION";
+	return map_pages(r);
+}
+
+static const char *map_movable_thp(struct race *r)
+{
+	return r->numa ? map_thp(r) : "needs two NUMA nodes";
+}
+
+static const char *map_memfd(struct race *r, size_t file_size, int flags)
+{
+	r->memfd = memfd_create("gup_fast_race", flags);
+	if (r->memfd < 0 || ftruncate(r->memfd, file_size))
+		return "needs memfd_create()";
+	if (mmap(r->src, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED |
+		 MAP_NORESERVE, r->memfd, 0) == MAP_FAILED)
+		return "needs a shared file mapping";
+	return NULL;
+}
+
+static const char *map_shmem(struct race *r)
+{
+	const char *why = reserve(r, PAGES * psize(), r->pmd_size);
+
+	why = why ?: map_memfd(r, r->size, 0);
+	if (!why)
+		put(r, r->src, OLD, 0, PAGES);
+	return why;
+}
+
+long hugetlb_free(void)
+{
+	static const char key[] = "HugePages_Free:";
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, sizeof(key) - 1))
+			n = strtol(line + sizeof(key) - 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* A page that two processes map through one table counts as mapped once. */
+static bool table_is_shared(struct race *r)
+{
+	uint64_t pfn = pagemap_get_pfn(r->pagemap, r->src), mapcount = 0;
+	int fd = open("/proc/kpagecount", O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, &mapcount, sizeof(mapcount), pfn * sizeof(pfn)) < 0)
+		mapcount = 0;
+	close(fd);
+	return mapcount == 1;
+}
+
+/* Another process that has touched what we have, and keeps it mapped. */
+static bool fork_sharer(struct race *r)
+{
+	int ready[2];
+	char c = 0;
+
+	if (pipe(ready))
+		return false;
+	r->child = fork();
+	if (!r->child) {
+		alarm(20);
+		c = *r->src;
+		if (write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	c = read(ready[0], &c, 1) == 1;
+	close(ready[0]);
+	return c;
+}
+
+static const char *map_hugetlb_shared(struct race *r)
+{
+	const char *why;
+
+	if (r->hugetlb_free < 2)
+		return "needs 2 free hugetlb pages";
+	why = reserve(r, GIB, GIB) ?: map_memfd(r, GIB, MFD_HUGETLB);
+	if (why)
+		return why;
+	put(r, r->src, OLD, 0, PAGES);
+	if (!fork_sharer(r) || !table_is_shared(r))
+		return "needs CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING";
+	return NULL;
+}
+
+void unmap(struct race *r)
+{
+	if (r->child > 0) {
+		kill(r->child, SIGKILL);
+		waitpid(r->child, NULL, 0);
+		r->child = 0;
+	}
+	if (r->area)
+		munmap(r->area, r->area_size);
+	r->area = NULL;
+	if (r->memfd >= 0)
+		close(r->memfd);
+	r->memfd = -1;
+}
+
+/* ---- Updaters: they run in the second thread. 0 or an errno. ---- */
+
+/* Other memory than before, all of it, and NEW in it. */
+static int map_new(struct race *r)
+{
+	if (map_anon(r->src, r->size, MADV_NOHUGEPAGE) == MAP_FAILED)
+		return errno;
+	put(r, r->src, NEW, 0, PAGES);
+	return 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: munmap
+ * read pte: P
+ *				clear pte, flush, free P
+ *				P comes back as the page of another mapping
+ * take a reference on P
+ * re-read pte: none, give up
+ */
+static int update_munmap(struct race *r)
+{
+	int from = victim(r);
+	char *p = r->src + from * psize();
+	size_t size = (PAGES - from) * psize();
+
+	r->gone = true;
+	if (munmap(p, size))
+		return errno;
+	reuse_freed_pages(r);
+	if (map_anon(p, size, MADV_NOHUGEPAGE) == MAP_FAILED)
+		return errno;
+	put(r, r->src, NEW, from, PAGES);
+	return 0;
+}
+
+/* As munmap, but the mapping stays and may fill up again at any time. */
+static int update_dontneed(struct race *r)
+{
+	int from = victim(r);
+
+	r->gone = true;
+	if (madvise(r->src + from * psize(), (PAGES - from) * psize(), MADV_DONTNEED))
+		return errno;
+	reuse_freed_pages(r);
+	put(r, r->src, NEW, from, PAGES);
+	return 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: fork, then write
+ * read pte: P, writable
+ *				P not pinned: share it, write-protect both ptes
+ * take a reference on P
+ *				write: P is shared, map a copy
+ * write_protect_seq or pte differs: give up
+ */
+static int update_fork(struct race *r)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		return errno;
+	if (!child) {
+		alarm(20);
+		if (r->round & 1)
+			pause();
+		_exit(0);
+	}
+	if (r->round & 1)
+		r->child = child;
+	else
+		waitpid(child, NULL, 0);
+	put(r, r->src, NEW, 0, PAGES);
+	return 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: MADV_COLLAPSE
+ * read pmd: table, pte: P
+ *				clear pmd, count references: none but the ptes
+ *				copy P to a huge page, map that, free P
+ * take a reference on P
+ * re-read pmd: a leaf, give up
+ */
+static int update_collapse(struct race *r)
+{
+	if (madvise(r->src, r->size, MADV_COLLAPSE) &&
+	    errno != EAGAIN && errno != EBUSY && errno != ENOMEM)
+		return errno;
+	reuse_freed_pages(r);
+	return 0;
+}
+
+static int split_folio(struct race *r)
+{
+	int fd = open(DEBUGFS "split_huge_pages", O_WRONLY);
+	char cmd[64];
+	ssize_t len;
+
+	if (fd < 0)
+		return errno;
+	len = snprintf(cmd, sizeof(cmd), "%d,%p,%p", getpid(), r->src,
+		       r->src + r->size);
+	len = write(fd, cmd, len);
+	close(fd);
+	return len < 0 ? errno : 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: split the PMD, or the folio
+ * read pmd: leaf, folio F
+ *				pmd: invalid, then a table; or F into pages
+ * take references on F
+ * re-read pmd: a table, give up
+ */
+static int update_split(struct race *r)
+{
+	char *upper = r->src + r->size / 2;
+	int error = 0;
+
+	switch (r->round % 4) {
+	case 0:
+		return split_folio(r);
+	case 1:
+		error = mprotect(upper, psize(), PROT_READ);
+		break;
+	case 2:
+		error = munmap(upper, psize());
+		break;
+	case 3:
+		error = madvise(upper, psize(), MADV_DONTNEED);
+	}
+	return error ? errno : 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: mremap away, new memory here
+ * read pud, pmd, pte: P
+ *				move the pte; or the pmd, with the table below
+ *				it; or the pud, with all tables below it
+ *				map Q at the old address
+ * take a reference on P
+ * re-read pte: P has gone		(page)
+ * re-read pmd: another table, the pte in the old one is still P	(PMD)
+ * re-read pud: another table, pmd and pte below are as before	(PUD)
+ */
+static int update_mremap(struct race *r)
+{
+	r->moved = true;
+	if (mremap(r->src, r->size, r->size, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   r->dst) != r->dst)
+		return errno;
+	return map_new(r);
+}
+
+/*
+ * CPU 0: pin			CPU 1: unshare		another process
+ * read pud: table S
+ * read pmd in S: H
+ *				clear pud		keeps using S
+ *				map Q at this address
+ * take a reference on H
+ * re-read pud: another table; the pmd in S is as before
+ */
+static int update_unshare(struct race *r)
+{
+	if (r->round & 1) {
+		r->gone = true;
+		return munmap(r->src, r->size) ? errno : map_new(r);
+	}
+	if (mprotect(r->src, r->size, PROT_READ) ||
+	    mprotect(r->src, r->size, PROT_READ | PROT_WRITE))
+		return errno;
+	return 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: migrate P to Q
+ * read pte: P
+ *				pte: migration entry; count references
+ *				copy P to Q, pte: Q, free P
+ * take a reference on P
+ * re-read pte: Q, give up
+ */
+static int update_migrate(struct race *r)
+{
+	int node[PAGES], status[PAGES];
+	void *page[PAGES];
+
+	if (!r->numa) {
+		write_num("/proc/sys/vm/compact_memory", 1);
+		return 0;
+	}
+	for (int i = 0; i < PAGES; i++)
+		page[i] = r->src + i * psize();
+	if (syscall(SYS_move_pages, 0, 1, page, NULL, status, 0) < 0)
+		return errno;
+	for (int i = 0; i < PAGES; i++)
+		node[i] = !status[0];
+	if (syscall(SYS_move_pages, 0, PAGES, page, node, status, MPOL_MF_MOVE) < 0)
+		return errno;
+	reuse_freed_pages(r);
+	return 0;
+}
+
+/* As munmap, but the page leaves the file, too. */
+static int update_truncate(struct race *r)
+{
+	int from = victim(r);
+	off_t start = from * psize();
+
+	r->gone = true;
+	if (ftruncate(r->memfd, start) || ftruncate(r->memfd, r->size))
+		return errno;
+	reuse_freed_pages(r);
+	put(r, r->src, NEW, from, PAGES);
+	return 0;
+}
+
+static int update_punch(struct race *r)
+{
+	int from = victim(r);
+
+	r->gone = true;
+	if (fallocate(r->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      from * psize(), (PAGES - from) * psize()))
+		return errno;
+	reuse_freed_pages(r);
+	put(r, r->src, NEW, from, PAGES);
+	return 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: MADV_PAGEOUT
+ * read pte: P, exclusive
+ *				clear pte
+ *				P not pinned: it may lose "exclusive"
+ *				pte: swap entry; the flush comes later
+ * take a reference on P
+ * re-read pte: not present, give up
+ *
+ * A pin of P would not survive a fork() from here on: the entry is shared by
+ * it, and the parent's next write goes to a copy. CPU 1 comes that far without
+ * a flush, so this one is real with interrupts off, too. With interrupts on, P
+ * may even have been freed and used again.
+ */
+static int update_pageout(struct race *r)
+{
+	int from = r->size > PAGES * psize() ? 0 : victim(r);
+
+	if (madvise(r->src + from * psize(), r->size - from * psize(), MADV_PAGEOUT))
+		return errno;
+	reuse_freed_pages(r);
+	return 0;
+}
+
+/* ---- Both together. ---- */
+
+const struct race_case case_munmap = { map_pages, update_munmap };
+const struct race_case case_munmap_folio = { map_folio, update_munmap };
+const struct race_case case_munmap_thp = { map_thp, update_munmap };
+const struct race_case case_dontneed = { map_pages, update_dontneed };
+const struct race_case case_fork = { map_pages, update_fork };
+const struct race_case case_fork_folio = { map_folio, update_fork };
+const struct race_case case_fork_thp = { map_thp, update_fork };
+const struct race_case case_collapse = { map_collapsible, update_collapse };
+const struct race_case case_split_thp = { map_thp, update_split };
+const struct race_case case_mremap_page = { map_pages, update_mremap };
+const struct race_case case_mremap_pmd = { map_pmd, update_mremap };
+const struct race_case case_mremap_thp = { map_thp, update_mremap };
+const struct race_case case_mremap_pud = { map_pud, update_mremap };
+const struct race_case case_hugetlb_unshare = { map_hugetlb_shared, update_unshare };
+const struct race_case case_migrate = { map_movable, update_migrate };
+const struct race_case case_migrate_thp = { map_movable_thp, update_migrate };
+const struct race_case case_truncate = { map_shmem, update_truncate };
+const struct race_case case_punch = { map_shmem, update_punch };
+const struct race_case case_pageout = { map_swappable, update_pageout };
+const struct race_case case_pageout_thp = { map_swappable_thp, update_pageout };
