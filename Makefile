@@ -2,9 +2,9 @@
 # The entry points. Everything they do is in scripts/; "make" prints this list.
 
 MAKEFLAGS += --no-print-directory
-export ARCH DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
+export ARCH ARCHES DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
 
-.PHONY: help run check tree kernel boot kunit selftests mutants bench report export \
+.PHONY: help run check matrix tree kernel boot kunit selftests mutants bench report export \
 	import verify lint test-scripts clean distclean
 
 help: ## this page
@@ -37,6 +37,9 @@ selftests: ## all mm selftests of the base, and ours: 25 min
 
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
+
+matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
+	@scripts/run/matrix
 
 bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
 	@scripts/run/deps build qemu

@@ -20,7 +20,7 @@
  * An updater that must not have its pages referenced behind its back
  *
  *  (A) clears an entry, the one that maps the page or any above it
- *  (B) full barrier
+ *  (B) full barrier, as pt_walk_sync()
  *  (C) looks at the reference count
  *
  * Either (C) sees the reference of (3), or (4) sees the cleared entry of (A).
@@ -446,6 +446,22 @@ static noinline void gup_fast_drop_one(struct folio *folio, struct page *page,
 		folio_put_refs(folio, gup_fast_small_bias(flags));
 }
 
+/* Step (4) for one page. */
+static __always_inline bool gup_fast_one_valid(struct gup_fast *g, pte_t *ptep,
+					       pte_t pte, struct folio *folio,
+					       struct page *page)
+{
+	/* How it must not be done. */
+	if (pt_walk_debug_skip(PT_WALK_SKIP_ORDER)) {
+		if (!gup_fast_entry_valid(ptep, pte, folio, page, g->flags))
+			return false;
+		pt_walk_debug_delay(PT_WALK_WINDOW_ORDER);
+		return gup_fast_path_same(g, PGTABLE_LEVEL_PTE);
+	}
+	return gup_fast_path_same(g, PGTABLE_LEVEL_PTE) &&
+	       gup_fast_entry_valid(ptep, pte, folio, page, g->flags);
+}
+
 /* A call for one page: a batch, without what it takes to find more. */
 static __always_inline unsigned int gup_fast_one(struct gup_fast *g,
 						 pte_t *ptep, pte_t pte,
@@ -460,8 +476,7 @@ static __always_inline unsigned int gup_fast_one(struct gup_fast *g,
 		return 0;
 	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
 
-	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE) ||
-	    !gup_fast_entry_valid(ptep, pte, folio, page, g->flags)) {
+	if (!gup_fast_one_valid(g, ptep, pte, folio, page)) {
 		gup_fast_drop_one(folio, page, g->flags);
 		return 0;
 	}
@@ -475,8 +490,7 @@ static __always_inline unsigned int gup_fast_one(struct gup_fast *g,
 static noinline unsigned int gup_fast_zero(struct gup_fast *g, pte_t *ptep,
 					   pte_t pte, struct page *page)
 {
-	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE) ||
-	    !gup_fast_entry_valid(ptep, pte, page_folio(page), page, g->flags))
+	if (!gup_fast_one_valid(g, ptep, pte, page_folio(page), page))
 		return 0;
 	*g->pages++ = page;
 	return 1;
@@ -518,7 +532,9 @@ static noinline bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 		return false;
 
 	ptep = ptem;
+	pt_walk_debug_delay(PT_WALK_WINDOW_PATH);
 	pte = pt_walk_ptep_get(ptep);
+	pt_walk_debug_table(pmd_page(g->pmd));
 	if (!gup_fast_pte_permitted(pte, g->flags))
 		goto unmap;
 	for (;;) {
@@ -586,6 +602,19 @@ static __always_inline unsigned long gup_fast_next(unsigned long addr,
 	return addr + min(next - addr, chunk);
 }
 
+/* Others' turn. The scheduler's too, where it depends on being asked. */
+static __always_inline void gup_fast_relax(struct gup_fast *g,
+					   struct pt_walk *walk)
+{
+	if (likely(!need_resched()) || (g->flags & FOLL_FAST_ONLY)) {
+		pt_walk_relax(walk, g->mm);
+		return;
+	}
+	pt_walk_end(walk);
+	cond_resched();
+	pt_walk_begin(walk, g->mm);
+}
+
 static __always_inline unsigned long gup_fast_range(unsigned long addr,
 						    unsigned long end,
 						    unsigned int flags,
@@ -608,7 +637,7 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 		    next == end)
 			break;
 		addr = next;
-		pt_walk_relax(&walk);
+		gup_fast_relax(&g, &walk);
 	}
 	gup_fast_account_flush(&g);
 	pt_walk_end(&walk);

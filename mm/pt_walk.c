@@ -3,8 +3,10 @@
  * Lockless walks of page tables that take no references: what is mapped at an
  * address, as it was at some time during the walk.
  */
+#include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/highmem.h>
+#include <linux/irqflags.h>
 #include <linux/kvm_types.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -91,6 +93,12 @@ unsigned long pt_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 {
 	struct pt_walk walk;
 	unsigned long size;
+
+	/* Kernel tables are not freed by RCU, but after a flush of all TLBs. */
+	if (mm == &init_mm || addr >= TASK_SIZE_MAX) {
+		guard(irqsave)();
+		return pt_walk_pgd_size(mm, addr);
+	}
 
 	pt_walk_begin(&walk, mm);
 	size = pt_walk_pgd_size(mm, addr);

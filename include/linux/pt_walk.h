@@ -16,20 +16,38 @@
  * them, see mm/gup_fast.c. A walk that only reports what it saw needs no more
  * than that: its answer was true at some time during the walk.
  *
- * This implementation disables interrupts. An updater waits for walks through
- * the IPI that its TLB flush sends, or through tlb_remove_table_sync_one().
+ * With CONFIG_PT_WALK_RCU a walk is an RCU read-side critical section, and
+ * interrupts stay as they are. All user page tables are freed by RCU, see
+ * mm/pt_free.c. Otherwise a walk has interrupts disabled, and tables are freed
+ * by RCU, or after a TLB flush that interrupts every CPU, as the architecture
+ * has it.
+ *
+ * An updater that wants no new references to a page, or nobody in a table
+ * before its entries are used for something else,
+ *
+ *  (A) clears an entry: the one that maps the page, or any above it
+ *  (B) pt_walk_sync(), or another full barrier
+ *  (C) looks at the reference count
+ *
+ * It edits the entries of a table that is detached before it attaches the
+ * table again, with smp_wmb() or stronger between the two; and it gives back
+ * a table only as mm/pt_free.c says. Nobody waits for walks to end, other than
+ * RCU: a walk that validates finds out.
  */
 #ifndef _LINUX_PT_WALK_H
 #define _LINUX_PT_WALK_H
 
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
+#include <linux/rcupdate.h>
+#include <asm/barrier.h>
 
 struct mm_struct;
 
 /*
  * The most pages that a walk may visit between pt_walk_begin() or
- * pt_walk_relax() and the next pt_walk_relax() or pt_walk_end().
+ * pt_walk_relax() and the next pt_walk_relax() or pt_walk_end(). This is what
+ * bounds the time that a walk can hold up a grace period, or interrupts.
  */
 #define PT_WALK_CHUNK	512
 
@@ -38,21 +56,26 @@ struct mm_struct;
  * @irqflags: interrupt state to return to
  */
 struct pt_walk {
+#ifndef CONFIG_PT_WALK_RCU
 	unsigned long irqflags;
+#endif
 };
 
 /**
  * pt_walk_begin() - enter a lockless walk
  * @walk: the walk, uninitialised
- * @mm: whose tables will be walked; the caller keeps it alive. &init_mm is
- *	fine too for a walk of kernel tables.
+ * @mm: whose user tables will be walked; the caller keeps it alive
  *
  * Context: Any, NMI included. Walks nest. The walker must not sleep until
  * pt_walk_end().
  */
 static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
 {
+#ifdef CONFIG_PT_WALK_RCU
+	rcu_read_lock();
+#else
 	local_irq_save(walk->irqflags);
+#endif
 }
 
 /**
@@ -63,23 +86,28 @@ static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
  */
 static inline void pt_walk_end(struct pt_walk *walk)
 {
+#ifdef CONFIG_PT_WALK_RCU
+	rcu_read_unlock();
+#else
 	local_irq_restore(walk->irqflags);
+#endif
 }
 
 /**
  * pt_walk_relax() - let updaters and interrupts in during a long walk
  * @walk: the walk
+ * @mm: that of pt_walk_begin()
  *
  * Whatever was read from the tables before is void: the walk has to start
  * again from the top. References that were validated stay good.
  *
  * Context: The context of the matching pt_walk_begin(). Where that one had
- * interrupts disabled they stay disabled.
+ * interrupts or preemption disabled they stay disabled.
  */
-static inline void pt_walk_relax(struct pt_walk *walk)
+static inline void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm)
 {
-	local_irq_restore(walk->irqflags);
-	local_irq_save(walk->irqflags);
+	pt_walk_end(walk);
+	pt_walk_begin(walk, mm);
 }
 
 /**
@@ -89,8 +117,33 @@ static inline void pt_walk_relax(struct pt_walk *walk)
  */
 static inline void pt_walk_assert(void)
 {
+#ifdef CONFIG_PT_WALK_RCU
+	lockdep_assert(rcu_read_lock_held());
+#else
 	lockdep_assert_irqs_disabled();
+#endif
 }
+
+/**
+ * pt_walk_sync() - updater: order (A) before (C)
+ * @mm: whose entry was cleared
+ *
+ * Whatever a walk read before it took a reference: either the caller sees
+ * that reference now, or the walk sees the entry cleared when it validates.
+ * Walks may still be running when this returns, in tables that the entry led
+ * to. Without CONFIG_PT_WALK_RCU it interrupts all CPUs, if the architecture's
+ * TLB flush does not.
+ *
+ * Context: Process context, interrupts enabled. May hold spinlocks.
+ */
+#ifdef CONFIG_PT_WALK_RCU
+static inline void pt_walk_sync(struct mm_struct *mm)
+{
+	smp_mb(); /* (B); pairs with the atomic of gup_fast_grab_*(), step (3) */
+}
+#else
+void pt_walk_sync(struct mm_struct *mm);
+#endif
 
 #ifdef CONFIG_HAVE_GUP_FAST
 unsigned long pt_walk_leaf_size(struct mm_struct *mm, unsigned long addr);

@@ -15,8 +15,28 @@ x86_64)
 	CPU=max
 	CONSOLE=ttyS0
 	;;
+arm64)
+	KARCH=arm64
+	CROSS=aarch64-linux-gnu-
+	TARGET=Image
+	IMAGE=arch/arm64/boot/Image
+	QEMU=qemu-system-aarch64
+	MACHINE=(-M "virt,gic-version=3")
+	CPU=max
+	CONSOLE=ttyAMA0
+	;;
+arm)
+	KARCH=arm
+	CROSS=arm-linux-gnueabihf-
+	TARGET=zImage
+	IMAGE=arch/arm/boot/zImage
+	QEMU=qemu-system-arm
+	MACHINE=(-M "virt,highmem=on")
+	CPU=cortex-a15
+	CONSOLE=ttyAMA0
+	;;
 *)
-	die "ARCH=$ARCH is not known" "ARCH=x86_64"
+	die "ARCH=$ARCH is not known" "ARCH=x86_64 (or arm64, arm: make matrix builds them, no more yet)"
 	;;
 esac
 

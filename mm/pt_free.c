@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Freeing page tables under the eyes of lockless walks.
+ *
+ * The order that everybody relies on:
+ *
+ *   unhook      clear the entry that leads to the table
+ *   invalidate  flush TLBs and page-walk caches: no hardware is in the table
+ *   wait        for an RCU grace period: no lockless walk is in it
+ *   free
+ *
+ * A walk that came in before the table was unhooked may stay in it until its
+ * RCU read-side critical section ends; one with interrupts or preemption
+ * disabled is such a section too. It may read entries that were cleared, or
+ * belong to somebody else by then, and finds that out when it validates; but
+ * it never reads memory that is not a page table any more.
+ *
+ * So every table that has ever been live goes through one of these:
+ *
+ *   tlb_remove_table()  tables of a range that is torn down under an
+ *                       mmu_gather, which invalidates for all of them
+ *   pte_free_defer()    one PTE table: the caller has invalidated, if the
+ *                       table was unhooked just now; a deposited table was
+ *                       unhooked long ago, and may still have a walk in it
+ *
+ * Nothing here fails for want of memory, and nothing is freed early for it.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/pgalloc.h>
+#include <linux/pt_walk.h>
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
+#include <asm/tlb.h>
+#include <kunit/static_stub.h>
+#include "pt_free.h"
+
+#ifdef CONFIG_MMU_GATHER_TABLE_FREE
+/*
+ * Batches
+ */
+
+/* May fail: it runs deep inside of unmap, also when memory is short. */
+struct mmu_table_batch *pt_free_batch_alloc(void)
+{
+	struct mmu_table_batch *batch;
+
+	KUNIT_STATIC_STUB_REDIRECT(pt_free_batch_alloc);
+
+	batch = (void *)__get_free_page(GFP_NOWAIT);
+	if (batch)
+		batch->nr = 0;
+	return batch;
+}
+
+static void pt_free_batch_now(struct mmu_table_batch *batch)
+{
+	for (unsigned int i = 0; i < batch->nr; i++)
+		__tlb_remove_table(batch->tables[i]);
+
+	free_page((unsigned long)batch);
+}
+
+/*
+ * Hardware may cache tables above the leaf, and some has to be told before
+ * the table is gone. Lockless walks are another matter.
+ */
+static void pt_free_invalidate(struct mmu_gather *tlb)
+{
+	if (tlb_needs_table_invalidate())
+		tlb_flush_mmu_tlbonly(tlb);
+}
+
+#ifdef CONFIG_MMU_GATHER_RCU_TABLE_FREE
+static void pt_free_batch_rcu(struct rcu_head *head)
+{
+	pt_free_batch_now(container_of(head, struct mmu_table_batch, rcu));
+}
+
+static void pt_free_batch(struct mmu_table_batch *batch)
+{
+	call_rcu(&batch->rcu, pt_free_batch_rcu);
+}
+
+#ifdef CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE
+/* Several tables share a page, so there is no rcu_head for each. */
+static void pt_free_one(void *table)
+{
+	synchronize_rcu();
+	__tlb_remove_table(table);
+}
+#else
+static void pt_free_one_rcu(struct rcu_head *head)
+{
+	__tlb_remove_table(container_of(head, struct ptdesc, pt_rcu_head));
+}
+
+static void pt_free_one(void *table)
+{
+	struct ptdesc *ptdesc = table;
+
+	call_rcu(&ptdesc->pt_rcu_head, pt_free_one_rcu);
+}
+#endif /* CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE */
+
+#else /* !CONFIG_MMU_GATHER_RCU_TABLE_FREE */
+
+/* The flush has interrupted every CPU that could be walking. */
+static void pt_free_batch(struct mmu_table_batch *batch)
+{
+	pt_free_batch_now(batch);
+}
+
+static void pt_free_one(void *table)
+{
+	__tlb_remove_table(table);
+}
+#endif /* CONFIG_MMU_GATHER_RCU_TABLE_FREE */
+
+/**
+ * tlb_table_flush() - send the tables gathered so far on their way
+ * @tlb: the mmu_gather that tlb_remove_table() put them into
+ *
+ * Context: Any in which the TLB may be flushed.
+ */
+void tlb_table_flush(struct mmu_gather *tlb)
+{
+	struct mmu_table_batch *batch = tlb->batch;
+
+	if (!batch)
+		return;
+
+	tlb->batch = NULL;
+	pt_free_invalidate(tlb);
+	pt_free_batch(batch);
+}
+
+/**
+ * tlb_remove_table() - free a page table that was unhooked
+ * @tlb: the mmu_gather of the range
+ * @table: the table, in the form that __tlb_remove_table() of the architecture
+ *	takes: a struct ptdesc in most
+ *
+ * The table is freed after the TLB is flushed and a grace period has passed.
+ *
+ * Context: Any in which the TLB may be flushed. Where CONFIG_PT_RECLAIM is
+ * set it does not sleep.
+ */
+void tlb_remove_table(struct mmu_gather *tlb, void *table)
+{
+	struct mmu_table_batch *batch = tlb->batch;
+
+	if (!batch)
+		batch = pt_free_batch_alloc();
+	if (unlikely(!batch)) {
+		pt_free_invalidate(tlb);
+		pt_free_one(table);
+		return;
+	}
+
+	tlb->batch = batch;
+	batch->tables[batch->nr++] = table;
+	if (batch->nr == MAX_TABLE_BATCH)
+		tlb_table_flush(tlb);
+}
+#endif /* CONFIG_MMU_GATHER_TABLE_FREE */
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+/*
+ * Single PTE tables
+ */
+
+#ifndef pte_free_defer
+static void pte_free_rcu(struct rcu_head *head)
+{
+	struct ptdesc *ptdesc = container_of(head, struct ptdesc, pt_rcu_head);
+
+	pte_free(NULL, ptdesc_page(ptdesc));
+}
+
+/**
+ * pte_free_defer() - free a PTE table when no lockless walk can be in it
+ * @mm: whose table it was; may be gone before the table is
+ * @pgtable: the table, unhooked and invalidated
+ *
+ * An architecture whose tables are not whole pages has its own.
+ *
+ * Context: Any.
+ */
+void pte_free_defer(struct mm_struct *mm, pgtable_t pgtable)
+{
+	call_rcu(&page_ptdesc(pgtable)->pt_rcu_head, pte_free_rcu);
+}
+#endif /* pte_free_defer */
+#endif /* CONFIG_TRANSPARENT_HUGEPAGE */
+
+#ifndef CONFIG_PT_WALK_RCU
+/*
+ * Walks that have interrupts disabled are waited for by interrupting them,
+ * except where every TLB flush does that anyway.
+ */
+
+#ifdef CONFIG_MMU_GATHER_RCU_TABLE_FREE
+static void pt_walk_sync_ipi(void *unused)
+{
+	/* Being here is all. */
+}
+
+/**
+ * tlb_remove_table_sync_one() - wait for sections that disable interrupts
+ *
+ * Neither is this an RCU grace period, nor a wait for walks under RCU.
+ *
+ * Context: Process context, interrupts enabled.
+ */
+void tlb_remove_table_sync_one(void)
+{
+	smp_call_function(pt_walk_sync_ipi, NULL, true);
+}
+#endif /* CONFIG_MMU_GATHER_RCU_TABLE_FREE */
+
+void pt_walk_sync(struct mm_struct *mm)
+{
+	tlb_remove_table_sync_one();
+}
+#endif /* !CONFIG_PT_WALK_RCU */
