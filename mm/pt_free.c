@@ -25,15 +25,27 @@
  *
  * Nothing here fails for want of memory, and nothing is freed early for it.
  */
+#include <linux/fault-inject.h>
 #include <linux/gfp.h>
+#include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/pgalloc.h>
 #include <linux/pt_walk.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <asm/tlb.h>
-#include <kunit/static_stub.h>
 #include "pt_free.h"
+
+#ifdef CONFIG_FAIL_PT_BATCH
+DECLARE_FAULT_ATTR(fail_pt_batch);
+
+static int __init fail_pt_batch_init(void)
+{
+	fault_create_debugfs_attr("fail_pt_batch", NULL, &fail_pt_batch);
+	return 0;
+}
+late_initcall(fail_pt_batch_init);
+#endif
 
 #ifdef CONFIG_MMU_GATHER_TABLE_FREE
 /*
@@ -41,11 +53,12 @@
  */
 
 /* May fail: it runs deep inside of unmap, also when memory is short. */
-struct mmu_table_batch *pt_free_batch_alloc(void)
+static struct mmu_table_batch *pt_free_batch_alloc(void)
 {
 	struct mmu_table_batch *batch;
 
-	KUNIT_STATIC_STUB_REDIRECT(pt_free_batch_alloc);
+	if (pt_free_batch_fails())
+		return NULL;
 
 	batch = (void *)__get_free_page(GFP_NOWAIT);
 	if (batch)

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of mm/pt_free.c replace.
+ * Fault injection for mm/pt_free.c: no memory for a batch of page tables.
  */
 #ifndef _MM_PT_FREE_H
 #define _MM_PT_FREE_H
 
-struct mmu_table_batch;
+#include <linux/fault-inject.h>
 
-struct mmu_table_batch *pt_free_batch_alloc(void);
+#ifdef CONFIG_FAIL_PT_BATCH
+extern struct fault_attr fail_pt_batch;
+
+static inline bool pt_free_batch_fails(void)
+{
+	return should_fail(&fail_pt_batch, 1);
+}
+#else
+static inline bool pt_free_batch_fails(void)
+{
+	return false;
+}
+#endif /* CONFIG_FAIL_PT_BATCH */
 
 #endif /* _MM_PT_FREE_H */

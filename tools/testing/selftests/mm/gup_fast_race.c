@@ -8,14 +8,14 @@
  * explains. Then all is let go, and no reference may be left.
  *
  * debugfs pt_walk/ (CONFIG_DEBUG_PT_WALK) holds the walk where races are:
- * between reading entries and taking references ("read"), and between that and
- * the validation ("ref"). A walk with interrupts off also holds up whoever waits
+ * between reading the upper levels and the entries ("path"), between that and
+ * taking references ("read"), and between that and the validation ("ref"). A walk with interrupts off also holds up whoever waits
  * for a TLB flush; then only updaters that flush late run inside the window.
  *
  * Environment:
  *	GUP_FAST_RACE_SKIP=n		leave out re-reads, see pt_walk/skip
- *	GUP_FAST_RACE_CONTROL=1		see that a walk without its last re-read is
- *					caught; the kernel may catch it, too, and warn
+ *	GUP_FAST_RACE_CONTROL=1		see that walks and updates that are made wrong
+ *					are caught; the kernel may notice, and warn
  *	GUP_FAST_RACE_UNWIDENED=1	run what can be run without the hook
  *	GUP_FAST_RACE_SEED=n		repeat the jitter of another run
  */
@@ -39,7 +39,14 @@
 #define JITTER_US	60
 #define WIDENED		4
 #define UNWIDENED	24
-#define CONTROL		8
+#define CONTROL		16
+
+/* Bits of pt_walk/skip, see mm/pt_walk_debug.c. */
+#define SKIP_PTE	BIT_ULL(0)
+#define SKIP_PMD	BIT_ULL(1)
+#define SKIP_PUD	BIT_ULL(2)
+#define SKIP_ORDER	BIT_ULL(5)
+#define SKIP_GRACE	BIT_ULL(6)
 
 /* Bits of /proc/kpageflags that vm_util.h does not have. */
 #define KPF_LRU		BIT_ULL(5)
@@ -124,7 +131,7 @@ static int pin(struct race *r, bool write)
 {
 	struct pin_longterm_test args = {
 		.addr = (uintptr_t)r->src,
-		.size = PAGES * psize(),
+		.size = pages(r) * psize(),
 		.flags = PIN_LONGTERM_TEST_FLAG_USE_FAST |
 			 (write ? PIN_LONGTERM_TEST_FLAG_USE_WRITE : 0),
 	};
@@ -181,7 +188,7 @@ static void check_pin(struct __test_metadata *_metadata, struct race *r)
 		put(r, r->dst, AT_DST, 0, PAGES);
 	ASSERT_EQ(0, ioctl(r->gup, PIN_LONGTERM_TEST_READ, &to));
 
-	for (int i = 0; i < PAGES; i++) {
+	for (int i = 0; i < pages(r); i++) {
 		uint64_t seen = *(uint64_t *)(r->buf + i * psize());
 		unsigned int who = seen >> 56;
 
@@ -247,8 +254,10 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 	note_pfns(r, r->pfn, r->src);
 	/* Nothing may hide from the updater in a batch of this CPU. */
 	madvise(r->buf, psize(), MADV_COLD);
-	if (r->hook)
+	if (r->hook) {
 		write_num(HOOK "hits", 0);
+		write_num(HOOK "stale", 0);
+	}
 	set_pid(r, getpid());
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, updater, r));
@@ -260,6 +269,8 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 	r->nr_inside += updated_inside(r);
 	if (!ret)
 		check_pin(_metadata, r);
+	if (r->hook)
+		r->stale += read_num(HOOK "stale");
 	note_pfns(r, r->pfn + PAGES, r->src);
 	note_pfns(r, r->pfn + 2 * PAGES, r->dst);
 	ioctl(r->gup, PIN_LONGTERM_TEST_STOP);
@@ -274,9 +285,12 @@ static void set_hook(struct race *r, enum window where, unsigned long skip)
 	set_pid(r, 0);
 	if (!r->hook)
 		return;
+	write_num(HOOK "delay_path_us", r->window == PATH ? DELAY_US : 0);
 	write_num(HOOK "delay_read_us", r->window == READ ? DELAY_US : 0);
 	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);
 	write_num(HOOK "skip", skip);
+	write_num(HOOK "delay_order_us", skip & SKIP_ORDER ? DELAY_US : 0);
+	write_num(HOOK "delay_edit_us", skip & SKIP_ORDER ? DELAY_US : 0);
 }
 
 static void race(struct __test_metadata *_metadata, struct race *r, int attempts,
@@ -376,6 +390,8 @@ static void race_end(struct __test_metadata *_metadata, struct race *r)
 		return;
 	close(r->gup);
 	unmap(r);
+	if (r->thp_changed)
+		thp_write_settings(&r->thp);
 	if (!r->buf)
 		return;
 	for (int try = 0; try < 20 && pins_held() != r->pins; try++)
@@ -403,6 +419,8 @@ FIXTURE_VARIANT_ADD(gup_fast_race, fork) { &case_fork };
 FIXTURE_VARIANT_ADD(gup_fast_race, fork_folio) { &case_fork_folio };
 FIXTURE_VARIANT_ADD(gup_fast_race, fork_thp) { &case_fork_thp };
 FIXTURE_VARIANT_ADD(gup_fast_race, collapse) { &case_collapse };
+FIXTURE_VARIANT_ADD(gup_fast_race, collapse_free) { &case_collapse_free };
+FIXTURE_VARIANT_ADD(gup_fast_race, collapse_part) { &case_collapse_part };
 FIXTURE_VARIANT_ADD(gup_fast_race, split_thp) { &case_split_thp };
 FIXTURE_VARIANT_ADD(gup_fast_race, mremap_page) { &case_mremap_page };
 FIXTURE_VARIANT_ADD(gup_fast_race, mremap_pmd) { &case_mremap_pmd };
@@ -443,6 +461,12 @@ static void widened(struct __test_metadata *_metadata, struct race *r,
 	       r->nr_hit, WIDENED, r->nr_inside);
 	EXPECT_GT(r->nr_hit, 0);
 	EXPECT_EQ(0, r->nr_illegal);
+	EXPECT_EQ(0, r->stale);
+}
+
+TEST_F(gup_fast_race, path)
+{
+	widened(_metadata, &self->r, PATH, true);
 }
 
 TEST_F(gup_fast_race, read_ro)
@@ -474,36 +498,56 @@ TEST_F(gup_fast_race, unwidened)
 	EXPECT_EQ(0, self->r.nr_illegal);
 }
 
-/* The test itself under test: without its last re-read the walk must fail it. */
-FIXTURE(gup_fast_no_reread)
+/*
+ * The test itself under test: what is made wrong on purpose it must notice.
+ * With interrupts off in a walk, updaters wait for it: only the entry matters.
+ */
+FIXTURE(gup_fast_wrong)
 {
 	struct race r;
 };
 
-FIXTURE_SETUP(gup_fast_no_reread)
+FIXTURE_VARIANT(gup_fast_wrong)
 {
-	const char *why = race_begin(&self->r);
+	const struct race_case *c;
+	enum window where;
+	unsigned long skip;
+};
+
+FIXTURE_VARIANT_ADD(gup_fast_wrong, pte_pageout) { &case_pageout, READ, SKIP_PTE };
+FIXTURE_VARIANT_ADD(gup_fast_wrong, pte_munmap) { &case_munmap, READ, SKIP_PTE };
+FIXTURE_VARIANT_ADD(gup_fast_wrong, pmd_mremap) { &case_mremap_pmd, READ, SKIP_PMD };
+FIXTURE_VARIANT_ADD(gup_fast_wrong, pud_mremap) { &case_mremap_pud, READ, SKIP_PUD };
+FIXTURE_VARIANT_ADD(gup_fast_wrong, pud_unshare) { &case_hugetlb_unshare, READ, SKIP_PUD };
+FIXTURE_VARIANT_ADD(gup_fast_wrong, order) { &case_collapse_part, READ, SKIP_ORDER };
+FIXTURE_VARIANT_ADD(gup_fast_wrong, grace) { &case_collapse_free, PATH, SKIP_GRACE };
+
+FIXTURE_SETUP(gup_fast_wrong)
+{
+	const char *why;
 
 	if (!getenv("GUP_FAST_RACE_CONTROL"))
 		SKIP(return, "needs GUP_FAST_RACE_CONTROL=1; a DEBUG_VM kernel will warn");
+	why = race_begin(&self->r);
 	if (why || !self->r.hook)
 		SKIP(return, "%s", why ?: "needs CONFIG_DEBUG_PT_WALK");
-	self->r.c = &case_pageout;
-	set_hook(&self->r, READ, 1);
+	self->r.c = variant->c;
+	set_hook(&self->r, variant->where, variant->skip);
 }
 
-FIXTURE_TEARDOWN(gup_fast_no_reread)
+FIXTURE_TEARDOWN(gup_fast_wrong)
 {
 	race_end(_metadata, &self->r);
 }
 
-TEST_F(gup_fast_no_reread, pageout)
+TEST_F(gup_fast_wrong, is_caught)
 {
 	race(_metadata, &self->r, CONTROL, true);
 	if (self->r.round < CONTROL)
 		return;
-	TH_LOG("%d pages pinned against the rules, as asked", self->r.nr_illegal);
-	EXPECT_GT(self->r.nr_illegal, 0);
+	TH_LOG("%d pages pinned against the rules, %ld walks in freed tables, as asked",
+	       self->r.nr_illegal, self->r.stale);
+	EXPECT_GT(self->r.nr_illegal + self->r.stale, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "hugepage_settings.h"
 #include "vm_util.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
@@ -16,7 +17,8 @@
 #define PAGES		4
 #define SPARE_PAGES	32
 
-enum window { NONE, READ, REF };
+/* Where a walk is held: before the entry, before and behind the reference. */
+enum window { NONE, PATH, READ, REF };
 
 /* Who wrote a page last: the top byte of its first word. */
 enum content { NOTHING, OLD, NEW, FOREIGN, AT_SRC, AT_DST };
@@ -31,6 +33,8 @@ struct race {
 	char *buf, *spare;
 	unsigned int seed;
 	long pins, hugetlb_free;
+	struct thp_settings thp;
+	bool thp_changed;
 
 	/* Set by map(): PAGES pages at src, inside of size bytes. */
 	char *area, *src, *dst;
@@ -45,6 +49,7 @@ struct race {
 	bool gone, moved, ready, go, hit, pinned;
 	unsigned int jitter_us[2];
 	int update_error;
+	long stale;
 	uint64_t pin_start, update_end;
 
 	int nr_hit, nr_inside, nr_illegal;
@@ -57,18 +62,25 @@ struct race {
 struct race_case {
 	const char *(*map)(struct race *r);
 	int (*update)(struct race *r);
+	int pages;	/* pinned by a call, if not PAGES */
 };
 
 extern const struct race_case
 	case_munmap, case_munmap_folio, case_munmap_thp, case_dontneed,
-	case_fork, case_fork_folio, case_fork_thp, case_collapse,
-	case_split_thp, case_mremap_page, case_mremap_pmd, case_mremap_thp, case_mremap_pud, case_hugetlb_unshare, case_migrate,
-	case_migrate_thp, case_truncate, case_punch, case_pageout,
-	case_pageout_thp;
+	case_fork, case_fork_folio, case_fork_thp,
+	case_collapse, case_collapse_free, case_collapse_part, case_split_thp,
+	case_mremap_page, case_mremap_pmd, case_mremap_thp, case_mremap_pud,
+	case_hugetlb_unshare, case_migrate, case_migrate_thp,
+	case_truncate, case_punch, case_pageout, case_pageout_thp;
 
 void *map_anon(char *addr, size_t size, int advice);
 void unmap(struct race *r);
 long hugetlb_free(void);
+
+static inline int pages(const struct race *r)
+{
+	return r->c->pages ?: PAGES;
+}
 
 static inline uint64_t word(struct race *r, enum content who, int page)
 {

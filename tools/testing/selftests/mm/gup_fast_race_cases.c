@@ -131,6 +131,41 @@ static const char *map_collapsible(struct race *r)
 	return NULL;
 }
 
+/* khugepaged collapses what fills a folio of 64 KiB to that, and wakes when told. */
+static const char *set_thp_part(struct race *r)
+{
+	int order = sz2ord(64 * 1024, psize());
+	struct thp_settings thp;
+
+	if (r->thp_changed)
+		return NULL;
+	if (!thp_available() || !(thp_supported_orders() & BIT_ULL(order)))
+		return "needs folios of 64 KiB";
+	thp_read_settings(&r->thp);
+	r->thp_changed = true;
+	thp = r->thp;
+	thp.thp_enabled = THP_MADVISE;
+	thp.hugepages[order].enabled = THP_MADVISE;
+	thp.khugepaged.max_ptes_none = 0;
+	thp.khugepaged.alloc_sleep_millisecs = 1;
+	thp.khugepaged.scan_sleep_millisecs = 100000;
+	thp_write_settings(&thp);
+	return NULL;
+}
+
+static const char *map_part(struct race *r)
+{
+	const char *why = set_thp_part(r) ?: map_pmd(r);
+
+	if (why)
+		return why;
+	for (size_t i = 0; i < 64 * 1024; i += psize())
+		*(uint64_t *)(r->src + i) = 0;
+	put(r, r->src, OLD, 0, PAGES);
+	madvise(r->src, r->size, MADV_HUGEPAGE);
+	return NULL;
+}
+
 static bool have_swap(void)
 {
 	FILE *f = fopen("/proc/swaps", "r");
@@ -366,6 +401,55 @@ static int update_collapse(struct race *r)
 	return 0;
 }
 
+/*
+ * CPU 0: pin			CPU 1: MADV_COLLAPSE, MADV_DONTNEED
+ * read pmd: table T
+ *				clear pmd, copy; pmd: a leaf, T deposited
+ *				clear pmd, withdraw T and free it
+ *				T comes back as anything
+ * read a pte in T
+ *
+ * T must not be freed before the walk ends.
+ */
+static int update_collapse_free(struct race *r)
+{
+	int error = update_collapse(r);
+
+	r->gone = true;
+	if (error || madvise(r->src, r->size, MADV_DONTNEED))
+		return error ?: errno;
+	reuse_freed_pages(r);
+	put(r, r->src, NEW, 0, PAGES);
+	return 0;
+}
+
+/*
+ * CPU 0: pin			CPU 1: khugepaged, to less than a PMD
+ * read pmd: T, pte: P
+ *				clear pmd, count references: none but the ptes
+ * take a reference on P
+ * re-read pte: P (1)
+ *				copy P to a folio; clear the ptes in T
+ *				pmd: T again, then ptes: the folio; free P
+ * re-read pmd: T (2)
+ *
+ * (1) before (2) accepts P. First the pmd and then the pte does not.
+ */
+static int update_collapse_part(struct race *r)
+{
+	uint64_t pfn = pagemap_get_pfn(r->pagemap, r->src);
+
+	thp_write_num("khugepaged/scan_sleep_millisecs", 1);
+	for (int i = 0; i < 100; i++) {
+		if (pagemap_get_pfn(r->pagemap, r->src) != pfn)
+			break;
+		usleep(1000);
+	}
+	thp_write_num("khugepaged/scan_sleep_millisecs", 100000);
+	reuse_freed_pages(r);
+	return 0;
+}
+
 static int split_folio(struct race *r)
 {
 	int fd = open(DEBUGFS "split_huge_pages", O_WRONLY);
@@ -539,6 +623,8 @@ const struct race_case case_fork = { map_pages, update_fork };
 const struct race_case case_fork_folio = { map_folio, update_fork };
 const struct race_case case_fork_thp = { map_thp, update_fork };
 const struct race_case case_collapse = { map_collapsible, update_collapse };
+const struct race_case case_collapse_free = { map_collapsible, update_collapse_free };
+const struct race_case case_collapse_part = { map_part, update_collapse_part, 1 };
 const struct race_case case_split_thp = { map_thp, update_split };
 const struct race_case case_mremap_page = { map_pages, update_mremap };
 const struct race_case case_mremap_pmd = { map_pmd, update_mremap };

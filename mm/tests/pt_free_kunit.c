@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for the freeing of page tables: none is freed while somebody
+ * is in an RCU read-side critical section that began before it was unhooked,
+ * all are freed after that, and nobody who unmaps has to wait for it.
+ *
+ * The tests hold a reference to each table that they look at, so that its page
+ * is not used for another one when it is freed.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pgtable.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+#include <linux/vmstat.h>
+#include <asm/pgalloc.h>
+#include <asm/tlb.h>
+
+#include "../internal.h"
+#include "../pt_free.h"
+
+#define ADDR	(PUD_SIZE + 8 * PMD_SIZE)
+
+struct pt_free_test {
+	struct task_struct *reader;
+	bool inside;
+	bool leave;
+
+	unsigned int nr;
+	struct page **table;
+	unsigned long bytes;	/* of page tables that the mm had before */
+};
+
+/* Somebody in an RCU read-side critical section */
+
+static int reader_fn(void *data)
+{
+	struct pt_free_test *t = data;
+
+	rcu_read_lock();
+	smp_store_release(&t->inside, true);
+	while (!smp_load_acquire(&t->leave))
+		cpu_relax();
+	rcu_read_unlock();
+
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void reader_leave(void *data)
+{
+	struct pt_free_test *t = data;
+
+	if (!t->reader)
+		return;
+	smp_store_release(&t->leave, true);
+	kthread_stop(t->reader);
+	t->reader = NULL;
+}
+
+static void reader_enter(struct kunit *test, struct pt_free_test *t)
+{
+	struct task_struct *reader;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs a second CPU for the reader");
+	reader = kthread_run(reader_fn, t, "pt_free_reader");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader);
+	t->reader = reader;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, reader_leave, t), 0);
+	while (!smp_load_acquire(&t->inside))
+		schedule_timeout_interruptible(1);
+}
+
+/* Tables to free: one page mapped in each */
+
+static void put_tables(void *data)
+{
+	struct pt_free_test *t = data;
+
+	while (t->nr)
+		put_page(t->table[--t->nr]);
+}
+
+static void hold_table(struct pt_free_test *t, unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+	struct page *table;
+
+	mmap_read_lock(mm);
+	table = pmd_page(pmdp_get(pmd_off(mm, addr)));
+	get_page(table);
+	mmap_read_unlock(mm);
+	t->table[t->nr++] = table;
+}
+
+static struct pt_free_test *map(struct kunit *test, unsigned int nr)
+{
+	struct pt_free_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->table = kunit_kcalloc(test, nr, sizeof(*t->table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->table);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	t->bytes = mm_pgtables_bytes(current->mm);
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(ADDR, nr * PMD_SIZE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS |
+					      MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0),
+			ADDR);
+	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, ADDR, nr * PMD_SIZE, MADV_NOHUGEPAGE), 0);
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, put_tables, t), 0);
+	for (i = 0; i < nr; i++) {
+		unsigned long addr = ADDR + i * PMD_SIZE;
+
+		KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)addr), 0);
+		hold_table(t, addr);
+	}
+	return t;
+}
+
+static unsigned int nr_live(struct pt_free_test *t)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < t->nr; i++)
+		nr += PageTable(t->table[i]);
+	return nr;
+}
+
+/* With a reader inside nothing is freed, and then all of it. */
+static void expect_freed_after_reader(struct kunit *test, struct pt_free_test *t)
+{
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, nr_live(t), t->nr);
+
+	reader_leave(t);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, nr_live(t), 0);
+	KUNIT_EXPECT_EQ(test, mm_pgtables_bytes(current->mm), t->bytes);
+}
+
+static void unmap(struct kunit *test, unsigned int nr)
+{
+	struct pt_free_test *t = map(test, nr);
+
+	KUNIT_ASSERT_EQ(test, nr_live(t), nr);
+	reader_enter(test, t);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	expect_freed_after_reader(test, t);
+}
+
+static void batch(struct kunit *test)
+{
+	unmap(test, 8);
+}
+
+/* More than fit into a batch, tables above the PTE tables among them. */
+static void full_batches(struct kunit *test)
+{
+	unmap(test, 2 * MAX_TABLE_BATCH + 1);
+}
+
+static void no_more_failures(void *unused)
+{
+	fail_pt_batch.probability = 0;
+}
+
+/* Every @interval-th allocation of a batch fails while tables are unmapped. */
+static void unmap_failing(struct kunit *test, unsigned int nr, unsigned long interval)
+{
+	const int times = 1000000;
+
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE))
+		kunit_skip(test, "a table without an rcu_head of its own waits");
+	fail_pt_batch.verbose = 0;
+	fail_pt_batch.interval = interval;
+	atomic_set(&fail_pt_batch.times, times);
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, no_more_failures, NULL), 0);
+	fail_pt_batch.probability = 100;
+	unmap(test, nr);
+	KUNIT_EXPECT_LT(test, atomic_read(&fail_pt_batch.times), times);
+}
+
+/* Every table on its own; and whoever unmaps does not wait for the reader. */
+static void no_memory_for_batch(struct kunit *test)
+{
+	unmap_failing(test, 8, 1);
+}
+
+static void little_memory_for_batches(struct kunit *test)
+{
+	unmap_failing(test, 4 * MAX_TABLE_BATCH, 2);
+}
+
+/* An empty table that MADV_DONTNEED reclaims, one at a time. */
+static void reclaimed(struct kunit *test)
+{
+	struct pt_free_test *t = map(test, 1);
+	unsigned long bytes = mm_pgtables_bytes(current->mm);
+
+	if (!IS_ENABLED(CONFIG_PT_RECLAIM))
+		kunit_skip(test, "needs CONFIG_PT_RECLAIM");
+	reader_enter(test, t);
+	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, ADDR, PMD_SIZE, MADV_DONTNEED), 0);
+	KUNIT_EXPECT_EQ(test, mm_pgtables_bytes(current->mm),
+			bytes - PTRS_PER_PTE * sizeof(pte_t));
+	t->bytes = mm_pgtables_bytes(current->mm);
+	expect_freed_after_reader(test, t);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
+}
+
+static void single(struct kunit *test)
+{
+	struct pt_free_test *t = map(test, 1);
+	pgtable_t table = pte_alloc_one(current->mm);
+
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	put_tables(t);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
+	t->table[t->nr++] = table;
+	get_page(table);
+	reader_enter(test, t);
+	pte_free_defer(current->mm, table);
+	expect_freed_after_reader(test, t);
+}
+
+/* A walk came in before the collapse; the huge page is zapped under it. */
+static void deposited(struct kunit *test)
+{
+	struct pt_free_test *t = map(test, 1);
+	struct mm_struct *mm = current->mm;
+	pmd_t *pmd = pmd_off(mm, ADDR);
+
+	reader_enter(test, t);
+	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
+	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
+		kunit_skip(test, "no huge page to be had");
+	KUNIT_ASSERT_PTR_EQ(test, pmd_huge_pte(mm, pmd), t->table[0]);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
+	expect_freed_after_reader(test, t);
+}
+
+/* Split again: the table that was deposited is live again, then freed. */
+static void deposited_and_withdrawn(struct kunit *test)
+{
+	struct pt_free_test *t = map(test, 1);
+	struct mm_struct *mm = current->mm;
+
+	reader_enter(test, t);
+	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
+	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
+		kunit_skip(test, "no huge page to be had");
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR + PMD_SIZE / 2, PMD_SIZE / 2), 0);
+	KUNIT_ASSERT_PTR_EQ(test, pmd_page(pmdp_get(pmd_off(mm, ADDR))), t->table[0]);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE / 2), 0);
+	expect_freed_after_reader(test, t);
+}
+
+/* What the system counts comes back, too; others may use memory meanwhile. */
+static void statistics(struct kunit *test)
+{
+	const unsigned int nr = 512, others = 64;
+	unsigned long before = global_node_page_state(NR_PAGETABLE), during;
+	struct pt_free_test *t = map(test, nr);
+
+	during = global_node_page_state(NR_PAGETABLE);
+	KUNIT_EXPECT_GT(test, during, before + nr - others);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, nr_live(t), 0);
+	KUNIT_EXPECT_LT(test, global_node_page_state(NR_PAGETABLE), before + others);
+}
+
+static struct kunit_case pt_free_cases[] = {
+	KUNIT_CASE(batch),
+	KUNIT_CASE(full_batches),
+	KUNIT_CASE(no_memory_for_batch),
+	KUNIT_CASE(little_memory_for_batches),
+	KUNIT_CASE(reclaimed),
+	KUNIT_CASE(single),
+	KUNIT_CASE(deposited),
+	KUNIT_CASE(deposited_and_withdrawn),
+	KUNIT_CASE(statistics),
+	{}
+};
+
+static struct kunit_suite pt_free_suite = {
+	.name = "pt_free",
+	.test_cases = pt_free_cases,
+};
+kunit_test_suite(pt_free_suite);
+
+MODULE_DESCRIPTION("KUnit tests for freeing page tables");
+MODULE_LICENSE("GPL");
