@@ -8,6 +8,8 @@
  * barrier between detach and count orders the detach before the refill as well;
  * the lock under which the table is deposited orders only its being emptied.
  *
+ *   LINKED          a deposited table holds something else, as on POWER, whose
+ *                   radix MMU keeps a list head in it, and hash MMU its slots
  * Mutants:
  *   NO_COLLAPSE_MB  no barrier between detach and count
  *   NO_LOCK         deposited without release: emptied when it is freed already
@@ -33,7 +35,11 @@ proctype collapse()
 	:: r[0] != 1 -> store_release(PMD(1), 1)
 	:: else ->
 		decided = true;
+#ifdef LINKED
+		store(PTE(1), LINK);
+#else
 		store(PTE(1), 0);
+#endif
 		store(PMD(1), HUGE);
 #ifdef NO_LOCK
 		store(DEPOSIT, 1)

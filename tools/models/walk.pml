@@ -11,6 +11,7 @@
  *   NO_PUD_REREAD and so on    one level is not read again
  *   NO_RMB_PUD, NO_RMB_PMD     no smp_rmb() after the pud, after the pmd
  *   ENTRY_FIRST                bottom up: the entry, then the pmd, then the pud
+ *   NO_PERMITTED               entries are not looked at for permission
  *   NO_RCU_READER              no RCU section around the walk
  */
 #include "weak.pml"
@@ -22,6 +23,7 @@
 #define VAR(v)	(8 + (v))	/* 0 to 5, for what a model needs besides */
 
 #define HUGE	9		/* a pmd that is a leaf: these walks stop there */
+#define LINK	9		/* what is no entry, in a table put aside */
 
 /* Registers of a walk: a level, and the same level again. */
 #define R_PUD	0
@@ -100,8 +102,12 @@ inline walk()
 	await(R_PTE);
 	if
 	:: r[R_PTE] == 0 -> goto end_walk
+#ifndef NO_PERMITTED
+	:: r[R_PTE] == LINK -> goto end_walk
+#endif
 	:: else
 	fi;
+	assert(r[R_PTE] != LINK);
 
 	get(R_GOT, REF(r[R_PTE]));
 #ifndef NO_REF_MB
