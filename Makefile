@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH ARCHES DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
 
 .PHONY: help run check matrix tree kernel boot kunit selftests mutants bench report export \
-	import verify lint test-scripts clean distclean
+	import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
 	@echo 'Times are for 2 cores without KVM; (empty: ...) is with nothing cached.'
@@ -61,6 +61,12 @@ verify: tree ## the rules of the series: 15 s
 
 lint: ## shellcheck and the small checks: 5 s
 	@scripts/run/check lint
+
+models: ## Spin models of the ordering, and mutants that must fail: 1 min
+	@scripts/run/models
+
+litmus: ## litmus tests against the kernel's memory model: 5 s (herd7 where it is installed)
+	@scripts/run/litmus
 
 test-scripts: ## tests of our own scripts: 1 min
 	@scripts/run/check scripts
