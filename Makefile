@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH ARCHES DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
 
-.PHONY: help run check matrix tree kernel boot kunit selftests mutants bench report export \
+.PHONY: help run check check-debug matrix tree kernel boot kunit selftests mutants bench report export \
 	import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
@@ -37,6 +37,9 @@ selftests: ## all mm selftests of the base, and ours: 25 min
 
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
+
+check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; and with PAE: (empty: 40 min)
+	@scripts/run/check debug pae
 
 matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
 	@scripts/run/matrix

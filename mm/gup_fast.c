@@ -24,6 +24,8 @@
  *  (C) looks at the reference count
  *
  * Either (C) sees the reference of (3), or (4) sees the cleared entry of (A).
+ * Where nobody counts, the put of the last reference is (B): the page is used
+ * again after it, and a reference to what it is then comes after it, too.
  *
  * An updater that detaches a table, edits its entries and attaches the same
  * table again releases the edits with the attaching store. This is why the
@@ -680,6 +682,7 @@ unsigned long gup_fast(unsigned long start, unsigned long end,
 	if (!(flags & FOLL_PIN))
 		return nr;
 
+	/* Pairs with smp_mb() in copy_page_range(): either it sees the pins ... */
 	if (read_seqcount_retry(fork_seq, seq)) {
 		gup_fast_unpin_user_pages(pages, nr);
 		return 0;

@@ -15,6 +15,16 @@ x86_64)
 	CPU=max
 	CONSOLE=ttyS0
 	;;
+i386)
+	KARCH=i386
+	CROSS=
+	TARGET=bzImage
+	IMAGE=arch/x86/boot/bzImage
+	QEMU=qemu-system-x86_64
+	MACHINE=(-M pc)
+	CPU=max,-lm
+	CONSOLE=ttyS0
+	;;
 arm64)
 	KARCH=arm64
 	CROSS=aarch64-linux-gnu-
@@ -36,7 +46,7 @@ arm)
 	CONSOLE=ttyAMA0
 	;;
 *)
-	die "ARCH=$ARCH is not known" "ARCH=x86_64 (or arm64, arm: make matrix builds them, no more yet)"
+	die "ARCH=$ARCH is not known" "ARCH=x86_64 (i386 has KUnit; arm64 and arm are built by make matrix, no more yet)"
 	;;
 esac
 

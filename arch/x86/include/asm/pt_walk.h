@@ -2,15 +2,22 @@
 /*
  * Lockless page-table walks on x86.
  *
- * Other CPUs' TLBs are flushed by an IPI, which waits for a walk that has
- * interrupts disabled; or by the INVLPGB instruction, or by the hypervisor on
- * behalf of a CPU that is not running, which wait for nothing. So a walk may
- * conclude nothing from being uninterrupted, other than that page tables are
- * not freed under it: they go through RCU, or through the IPI where every
- * flush sends one.
+ * Another CPU's TLB is flushed in one of three ways:
  *
- * Entries are read in one access, except with PAE, where ptep_get_lockless()
- * and pmdp_get_lockless() put the halves together.
+ *  - by an IPI, which a CPU that has interrupts disabled takes only later;
+ *  - by INVLPGB and TLBSYNC, which wait for the TLB but for no code;
+ *  - by a hypervisor, which may put the flush off for a virtual CPU that does
+ *    not run, in the middle of a walk too.
+ *
+ * And a CPU that the mm never ran on, or that is lazy, is not flushed at all.
+ * So a walk may conclude nothing from a flush that did not interrupt it. With
+ * CONFIG_PT_WALK_RCU it does not try: tables are freed by RCU, and an entry
+ * that is cleared is cleared by an atomic exchange, a full barrier.
+ *
+ * Entries are read in one access, except with PAE: there ptep_get_lockless()
+ * and pmdp_get_lockless() put two halves together, and only interrupts that
+ * are disabled keep the halves from being of different entries, both present.
+ * So PAE has no CONFIG_PT_WALK_RCU.
  */
 #ifndef _ASM_X86_PT_WALK_H
 #define _ASM_X86_PT_WALK_H
