@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
 
-.PHONY: help run check tree kernel boot kunit selftests mutants bench report export \
+.PHONY: help run check tree kernel boot kunit selftests mutants harness bench report export \
 	import verify lint test-scripts clean distclean
 
 help: ## this page
@@ -37,6 +37,10 @@ selftests: ## all mm selftests of the base, and ours: 25 min
 
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
+
+harness: ## the walker in user space, on the real processor: 1 min
+	@scripts/run/deps build
+	@scripts/run/harness
 
 bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
 	@scripts/run/deps build qemu
