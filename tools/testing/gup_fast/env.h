@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/cdefs.h>
 
 #define CONFIG_64BIT			1
 #define CONFIG_ARCH_HAS_PTE_SPECIAL	1
@@ -21,8 +22,6 @@
 #define IS_ENABLED(option)		HARNESS_ENABLED(option)
 #define HARNESS_ENABLED(expanded)	(#expanded[0] == '1')
 
-#undef __always_inline
-#define __always_inline	inline __attribute__((__always_inline__))
 #define noinline	__attribute__((__noinline__))
 #define __cold		__attribute__((__cold__))
 #define __uninitialized
@@ -80,15 +79,28 @@ void __cold harness_warn(void);
 								\
 	__atomic_store(&(x), &__value, __ATOMIC_RELEASE);	\
 } while (0)
-#define smp_rmb()	asm volatile("" ::: "memory")
-#define smp_mb()	asm volatile("" ::: "memory")
+#define HARNESS_FENCE(order)	asm volatile("" ::: "memory")
 #else
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
-#define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
-#endif
-#define smp_mb__after_atomic()	asm volatile("" ::: "memory")
+#define HARNESS_FENCE(order)	__atomic_thread_fence(order)
+#endif /* __SANITIZE_THREAD__ */
+
+static __always_inline void smp_rmb(void)
+{
+	HARNESS_FENCE(__ATOMIC_ACQUIRE);
+}
+
+static __always_inline void smp_mb(void)
+{
+	HARNESS_FENCE(__ATOMIC_SEQ_CST);
+}
+
+/* Atomic operations are full barriers here. */
+static __always_inline void smp_mb__after_atomic(void)
+{
+	asm volatile("" ::: "memory");
+}
 
 /* Publishes what was written before it: the release of an attaching store. */
 #define smp_store_release(p, v) do {				\

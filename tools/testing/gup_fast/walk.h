@@ -21,10 +21,22 @@ void pt_walk_end(struct pt_walk *walk);
 void pt_walk_relax(struct pt_walk *walk);
 void pt_walk_assert(void);
 #else
-#define pt_walk_begin(walk, walk_mm)	((walk)->mm = (walk_mm))
-#define pt_walk_end(walk)		((void)(walk))
-#define pt_walk_relax(walk)		asm volatile("" ::: "memory")
-#define pt_walk_assert()		((void)0)
+static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
+{
+}
+
+static inline void pt_walk_end(struct pt_walk *walk)
+{
+}
+
+static inline void pt_walk_relax(struct pt_walk *walk)
+{
+	asm volatile("" ::: "memory");
+}
+
+static inline void pt_walk_assert(void)
+{
+}
 #endif /* HARNESS_DEBUG */
 
 #endif /* _GUP_FAST_WALK_H */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# base-walker GUP.c: print the walker of an unpatched mm/gup.c, function by
+# base-walker.sh GUP.c: print the walker of an unpatched mm/gup.c, function by
 # function, so that it can be compiled next to ours.
 set -eu
 
@@ -17,6 +17,6 @@ on && !region && /^}/ { on = 0 }
 region == 1 && /^#endif.*CONFIG_HAVE_GUP_FAST/ && found < 6 { on = region = 0 }
 END { exit found != 7 }
 ' "$1" || {
-	echo "base-walker: $1 is not an mm/gup.c with a walker in it" >&2
+	echo "base-walker.sh: $1 is not an mm/gup.c with a walker in it" >&2
 	exit 1
 }
