@@ -20,15 +20,13 @@ static bool chance(u64 *seed, unsigned int percent)
 
 static void random_item(struct case_item *it, u64 *seed)
 {
-	unsigned int len = magnitude(seed, chance(seed, 10) ? 10 : 6);
-
 	it->kind = harness_random(seed);
 	if (chance(seed, 60))	/* ordinary memory */
 		it->kind &= ~((TYPE_ZERO | TYPE_FILE) << 2 | TYPE_SECRETMEM << 2 | 0x80);
 	it->perm = chance(seed, 70) ? 0 : 1U << (harness_random(seed) % 8);
 	it->order = chance(seed, 40) ? 0 : harness_random(seed);
-	it->len_hi = len >> 8 | (chance(seed, 15) ? 0x80 : 0);
-	it->len = len;
+	it->len = magnitude(seed, 6);
+	it->how = (chance(seed, 15) ? 0x80 : 0) | (chance(seed, 5) ? 0x40 : 0);
 	it->change = chance(seed, 60) ? 0 : magnitude(seed, 8);
 	it->bit = harness_random(seed) & (chance(seed, 80) ? 0x0f : 0x1f);
 	it->exclusive = harness_random(seed);

@@ -48,7 +48,8 @@ struct case_item {
 	u8 kind;	/* leaf | type << 2 | node << 6 | same frames as before << 7 */
 	u8 perm;	/* bits that differ from those of ordinary memory */
 	u8 order;	/* of the folios; << 4: first page, in 1/16 of a folio */
-	u8 len_hi, len;	/* pages; top bit: up to the next PMD range */
+	u8 len;		/* pages, up to 64; 1024 with 0x40 in `how` */
+	u8 how;		/* 0x80: up to the next PMD range */
 	u8 change;	/* from this entry on ... */
 	u8 bit;		/* this bit of perm differs; 8: of this entry only; 16: it is a hole */
 	u8 exclusive;	/* which pages are: see exclusive_page() */

@@ -164,10 +164,10 @@ static unsigned long make_folios(const struct case_item *it, unsigned int n,
 static unsigned long build_ptes(const struct case_item *it, unsigned int n,
 				unsigned long addr)
 {
-	unsigned long len = (it->len_hi << 8 | it->len) % 1024 + 1, i, pfn;
+	unsigned long len = it->how & 0x40 ? it->len * 4 + 4 : it->len % 64 + 1, i, pfn;
 	enum case_type type = (it->kind >> 2) & 15;
 
-	if (it->len_hi & 0x80)
+	if (it->how & 0x80)
 		len = ((addr | ~PMD_MASK) + 1 - addr) >> PAGE_SHIFT;
 	if (it->kind & 0x80 && world.nr_ranges) {
 		pfn = world.first_pfn[world.nr_ranges - 1];

@@ -125,7 +125,10 @@ static void split(struct folio *folio)
 	head->flags &= ~BIT(PG_head);
 }
 
-/* Eight small folios become one, if they are there and nobody has them. */
+/*
+ * Eight small folios become one, if they are there and nobody has them. Only
+ * of memory that is allowed whether large or not.
+ */
 static void merge(unsigned long pfn)
 {
 	struct page *head = pfn_to_page(pfn & ~7UL);
@@ -133,7 +136,7 @@ static void merge(unsigned long pfn)
 
 	for (i = 0; i < 8; i++)
 		if (PageCompound(&head[i]) || !untouched(&head[i]) || head[i].mapping != head->mapping ||
-		    !((unsigned long)head->mapping & FOLIO_MAPPING_FLAGS))
+		    (unsigned long)head->mapping != FOLIO_MAPPING_ANON)
 			return;
 	for (i = 1; i < 8; i++) {
 		head[i]._refcount.counter = head[i].index = 0;

@@ -16,7 +16,8 @@ gup_fast_fn gup_fast, base_gup_fast, bound_gup_fast;
 struct harness_hooks {
 	void (*delay)(int window);
 	bool (*skip)(enum pgtable_level level);
-	void (*relax)(void);
+	void (*step)(void);
+	bool unprotected;	/* walks are no reader sections */
 };
 
 extern __thread struct harness_hooks harness_hooks;

@@ -84,10 +84,21 @@ extern struct page *vmemmap;
 #define p4dp_get(p)		READ_ONCE(*(p))
 #define pgdp_get(p)		READ_ONCE(*(p))
 
+/* Between reading an entry and following it: one more window for tests. */
+#ifdef HARNESS_DEBUG
+void harness_step(void);
+#else
+static __always_inline void harness_step(void)
+{
+}
+#endif /* HARNESS_DEBUG */
+
 /* The entry for @addr in the table that a value of the level above points to. */
-#define HARNESS_ENTRY(type, val, addr, shift)				\
-	((type *)(((val) & PTE_PFN_MASK) + page_offset_base) +		\
-	 (((addr) >> (shift)) & (PTRS_PER_PTE - 1)))
+#define HARNESS_ENTRY(type, val, addr, shift) ({			\
+	harness_step();							\
+	(type *)(((val) & PTE_PFN_MASK) + page_offset_base) +		\
+		(((addr) >> (shift)) & (PTRS_PER_PTE - 1));		\
+})
 
 #define pgd_offset(mm, addr)	((mm)->pgd + (((addr) >> PGDIR_SHIFT) & 511))
 #if CONFIG_PGTABLE_LEVELS > 4

@@ -119,6 +119,8 @@ void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
 	unsigned long now = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
 
 	walk->mm = mm;
+	if (harness_hooks.unprotected)
+		return;
 	__atomic_exchange_n(&readers[harness_thread].epoch, now, __ATOMIC_SEQ_CST);
 }
 
@@ -130,14 +132,12 @@ void pt_walk_end(struct pt_walk *walk)
 void pt_walk_relax(struct pt_walk *walk)
 {
 	pt_walk_end(walk);
-	if (harness_hooks.relax)
-		harness_hooks.relax();
 	pt_walk_begin(walk, walk->mm);
 }
 
 void pt_walk_assert(void)
 {
-	if (!readers[harness_thread].epoch)
+	if (!readers[harness_thread].epoch && !harness_hooks.unprotected)
 		harness_warn();
 }
 
@@ -157,6 +157,12 @@ bool harness_gp_done(unsigned long gp)
 			return false;
 	}
 	return true;
+}
+
+void harness_step(void)
+{
+	if (harness_hooks.step)
+		harness_hooks.step();
 }
 
 void pt_walk_debug_delay(enum pt_walk_debug_window window)
