@@ -2,9 +2,9 @@
 # The entry points. Everything they do is in scripts/; "make" prints this list.
 
 MAKEFLAGS += --no-print-directory
-export ARCH DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
+export ARCH CASES DRYRUN FORCE JOBS KEEP LINUX PATCH SEED SIGNOFF TREE
 
-.PHONY: help run check tree kernel boot kunit selftests mutants harness bench report export \
+.PHONY: help run check tree kernel boot kunit selftests mutants harness fuzz bench report export \
 	import verify lint test-scripts clean distclean
 
 help: ## this page
@@ -39,8 +39,13 @@ mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
 
 harness: ## the walker in user space, on the real processor: 1 min
-	@scripts/run/deps build
+	@scripts/run/deps build harness report
 	@scripts/run/harness
+	@scripts/run/report | tail -n 2
+
+fuzz: ## libFuzzer on the walker in user space: SECONDS=60 (KEEP=1 keeps the corpus)
+	@scripts/run/deps build harness
+	@env -u SECONDS SECONDS_TO_FUZZ=$(or $(SECONDS),60) scripts/run/harness fuzz
 
 bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
 	@scripts/run/deps build qemu

@@ -79,7 +79,7 @@ struct case_world {
 extern struct case_world world;
 
 void case_init(void);
-bool case_decode(struct case_spec *c, const u8 *data, size_t size);
+void case_decode(struct case_spec *c, const u8 *data, size_t size);
 size_t case_encode(const struct case_spec *c, u8 *data);
 void case_random(struct case_spec *c, u64 *seed);
 void case_build(const struct case_spec *c);

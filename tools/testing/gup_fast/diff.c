@@ -80,8 +80,9 @@ static int cases_from(FILE *file)
 
 		while (n < sizeof(data) && sscanf(line + 2 * n, "%2hhx", &data[n]) == 1)
 			n++;
-		if (line[0] == '#' || !case_decode(&spec, data, n))
+		if (line[0] == '#')
 			continue;
+		case_decode(&spec, data, n);
 		wrong = case_check(&spec);
 		if (wrong)
 			return failed(wrong);

@@ -105,6 +105,7 @@ static __always_inline unsigned int compound_order(struct page *page)
 {
 	struct folio *folio = (struct folio *)page;
 
+	harness_step(); /* nothing holds the folio yet */
 	return folio_test_large(folio) ? READ_ONCE(folio->_flags_1) & 0xff : 0;
 }
 
