@@ -16,7 +16,7 @@ run: ## patched against unpatched: build, boot, measure, report: 3 min (empty: 8
 	@scripts/run/deps build qemu report selftests
 	@$(MAKE) bench report
 
-check: ## the test command: lint, series, scripts, KUnit, selftests: 10 min (empty: 20 min)
+check: ## the test command: lint, series, scripts, harness, KUnit, selftests: 11 min (empty: 21 min)
 	@scripts/run/check
 
 tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
