@@ -277,15 +277,16 @@ static void map_worker(struct worker *w)
 		if (m->leaf == PGTABLE_LEVEL_PTE)
 			*table_entry(&mm, addr, m->leaf) = pfn << PAGE_SHIFT | ENTRY_FLAGS;
 		else if (!(addr & ~PMD_MASK))
-			*table_entry(&mm, addr, m->leaf) = pfn << PAGE_SHIFT | ENTRY_FLAGS | _PAGE_PSE;
+			*table_entry(&mm, addr, m->leaf) = pfn << PAGE_SHIFT | LEAF_FLAGS;
 	}
 }
 
 static void unmap_worker(struct worker *w)
 {
+	unsigned long end = w->addr + job.memory->pages * PAGE_SIZE;
 	unsigned long addr, *pmdp;
 
-	for (addr = w->addr; addr < w->addr + job.memory->pages * PAGE_SIZE; addr += PMD_SIZE) {
+	for (addr = w->addr; addr < end; addr += PMD_SIZE) {
 		pmdp = table_entry(&mm, addr, PGTABLE_LEVEL_PMD);
 		if (!(*pmdp & _PAGE_PSE)) {
 			unsigned long *table = (unsigned long *)(*pmdp & PTE_PFN_MASK);

@@ -109,12 +109,16 @@ static void set_type(struct folio *folio, enum case_type type, u8 change)
 		break;
 	case TYPE_HUGETLB:
 		folio->page_type = HARNESS_TYPE_HUGETLB;
+		if (change & 1)
+			folio->mapping = &mappings[HARNESS_FILE];
 		break;
 	case TYPE_NO_MAPPING:
 		folio->mapping = NULL;
 		break;
 	case TYPE_KSM:
-		folio->mapping = (void *)(change & 1 ? FOLIO_MAPPING_FLAGS : FOLIO_MAPPING_ANON_KSM);
+		folio->mapping = (void *)FOLIO_MAPPING_ANON_KSM;
+		if (change & 1)
+			folio->mapping = (void *)FOLIO_MAPPING_FLAGS;
 		break;
 	case TYPE_P2PDMA:
 		folio->flags |= (unsigned long)HARNESS_DEVICE << HARNESS_ZONE_SHIFT;
@@ -178,7 +182,8 @@ static unsigned long build_ptes(const struct case_item *it, unsigned int n,
 	if (type == TYPE_ZERO)
 		pfn = harness_zero_pfn;
 	for (i = 0; i < len; i++) {
-		unsigned long val = entry_value(pfn + (type == TYPE_ZERO ? 0 : i), entry_perm(it, i));
+		unsigned long val = entry_value(type == TYPE_ZERO ? pfn : pfn + i,
+						entry_perm(it, i));
 
 		if (type == TYPE_HOLE || (it->bit & 16 && i == it->change))
 			val = 0;
@@ -202,7 +207,9 @@ static unsigned long build_leaf(const struct case_item *it, unsigned int n,
 	} else {
 		struct folio *folio = (struct folio *)pfn_to_page(pfn);
 
-		folio->flags = BIT(PG_head) | (exclusive_page(it->exclusive, 0) ? BIT(PG_anon_exclusive) : 0);
+		folio->flags = BIT(PG_head);
+		if (exclusive_page(it->exclusive, 0))
+			folio->flags |= BIT(PG_anon_exclusive);
 		folio->_refcount.counter = 1;
 		finish_folio(folio, it);
 		world.first_pfn[world.nr_ranges] = pfn;
@@ -243,12 +250,14 @@ static unsigned int gup_flags(u8 flags)
 
 void case_build(const struct case_spec *c)
 {
+	static const struct case_item zero = { .kind = TYPE_NO_MAPPING << 2 };
 	unsigned long addr = place(c->place), base = addr;
 	bool pud_used = false;
 	unsigned int i;
 
 	world.nr_ranges = 0;
-	world.overflow = world.may_warn = false;
+	world.overflow = false;
+	world.may_warn = false;
 	for (i = 0; i < c->nr_items; i++) {
 		/* There is only one folio of this size. */
 		if ((c->item[i].kind & 3) == LEAF_PUD && !(addr & ~PUD_MASK)) {
@@ -260,7 +269,7 @@ void case_build(const struct case_spec *c)
 		if (addr - base > 2 * PUD_SIZE || nr_undo > ARRAY_SIZE(undo) - 1100)
 			break;
 	}
-	finish_folio(folio_make(harness_zero_pfn, 0), &(struct case_item){ .kind = TYPE_NO_MAPPING << 2 });
+	finish_folio(folio_make(harness_zero_pfn, 0), &zero);
 	world.first_pfn[world.nr_ranges] = harness_zero_pfn;
 	world.nr_pfns[world.nr_ranges++] = 1;
 	world.mapped = (addr - base) >> PAGE_SHIFT;

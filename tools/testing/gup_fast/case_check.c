@@ -13,8 +13,8 @@
  *
  *  a. No pages asked for: ours returns 0. The base takes a page.
  *  b. A reference count about to overflow stops ours a batch later than the
- *     base: it is negative then, half its range from harm. So only rule 1, and
- *     that one is a part of the other.
+ *     base: it is negative then, half its range from harm. So of rule 2 only
+ *     that one is a part of the other, and that no count was negative before.
  *  c. The zero page is not marked referenced by ours when it is pinned.
  */
 #include <stdio.h>
@@ -40,7 +40,7 @@ static char why[200];
 static struct {
 	const struct case_spec *spec;
 	unsigned int windows;
-	bool done;
+	bool done, forked;
 	unsigned long handed;		/* pages that had been handed out */
 	unsigned long first, last;	/* pages that are not mapped any more */
 } strike;
@@ -109,20 +109,24 @@ static bool untouched(struct page *page)
 	       page->page_type == HARNESS_TYPE_NONE;
 }
 
-static void split(struct folio *folio)
+/* One folio becomes many of a lesser order. */
+static void split(struct folio *folio, unsigned int order)
 {
-	unsigned long i, nr = folio->_nr_pages;
-	struct page *head = &folio->page;
+	unsigned long pfn = page_to_pfn(&folio->page), end = pfn + folio->_nr_pages, i;
+	struct address_space *mapping = folio->mapping;
+	unsigned long flags = folio->flags & ~(BIT(PG_anon_exclusive) | BIT(PG_head));
+	unsigned long exclusive[512];
 
-	for (i = 0; i < nr; i++) {
-		head[i].compound_info = 0;
-		head[i].mapping = head->mapping;
-		head[i].index = head[i]._refcount.counter = 1;
-		if (i)
-			head[i].flags = (head[i].flags & BIT(PG_anon_exclusive)) |
-					(head->flags & ~(BIT(PG_anon_exclusive) | BIT(PG_head)));
+	for (i = pfn; i < end; i++)
+		exclusive[i - pfn] = pfn_to_page(i)->flags & BIT(PG_anon_exclusive);
+	for (i = pfn; i < end; i += 1UL << order) {
+		folio = folio_make(i, order);
+		folio->flags |= flags;
+		folio->mapping = mapping;
+		folio->index = 1;
 	}
-	head->flags &= ~BIT(PG_head);
+	for (i = pfn; i < end; i++)
+		pfn_to_page(i)->flags |= exclusive[i - pfn];
 }
 
 /*
@@ -135,11 +139,13 @@ static void merge(unsigned long pfn)
 	unsigned int i;
 
 	for (i = 0; i < 8; i++)
-		if (PageCompound(&head[i]) || !untouched(&head[i]) || head[i].mapping != head->mapping ||
+		if (PageCompound(&head[i]) || !untouched(&head[i]) ||
+		    head[i].mapping != head->mapping ||
 		    (unsigned long)head->mapping != FOLIO_MAPPING_ANON)
 			return;
 	for (i = 1; i < 8; i++) {
-		head[i]._refcount.counter = head[i].index = 0;
+		head[i]._refcount.counter = 0;
+		head[i].index = 0;
 		head[i].compound_info = (unsigned long)head | 1;
 	}
 	((struct folio *)head)->_flags_1 = 3;
@@ -156,6 +162,7 @@ static void strike_folio(unsigned long addr, enum case_folio_strike how)
 
 	if (how == FOLIO_FORK) {
 		world.mm.write_protect_seq.sequence += 2;
+		strike.forked = world.flags & FOLL_PIN;
 		return;
 	}
 	pfn = (*entry & PTE_PFN_MASK) >> PAGE_SHIFT;
@@ -168,7 +175,7 @@ static void strike_folio(unsigned long addr, enum case_folio_strike how)
 	if (how == FOLIO_FREEZE)
 		folio->_refcount.counter = folio->index = 0;
 	else if (how == FOLIO_SPLIT && folio_test_large(folio))
-		split(folio);
+		split(folio, pfn & 1 ? 0 : compound_order(&folio->page) - 1);
 	else if (how == FOLIO_MERGE)
 		merge(pfn);
 }
@@ -205,7 +212,8 @@ static const char *account(const char *who, struct result *r, const long *stat)
 		pinned[folio_nid(folio)] += pin;
 		if (pin && folio_test_large(folio))
 			folio->_pincount.counter--;
-		atomic_sub(pin && !folio_test_large(folio) ? GUP_PIN_COUNTING_BIAS : 1, &folio->_refcount);
+		atomic_sub(pin && !folio_test_large(folio) ? GUP_PIN_COUNTING_BIAS : 1,
+			   &folio->_refcount);
 	}
 	for (n = 0; n < world.nr_ranges; n++)
 		for (i = world.first_pfn[n]; i < world.first_pfn[n] + world.nr_pfns[n]; i++) {
@@ -260,13 +268,26 @@ static const char *beginning(const char *who, struct result *part, struct result
 	return NULL;
 }
 
+/* The part of rule 2 that is left when counts overflow. */
+static const char *check_negative(void)
+{
+	unsigned long i;
+
+	for (i = 0; i < ours.nr; i++)
+		if ((int)page_folio(ours.pages[i])->index < 0)
+			return FAIL("ours: page %lu had a negative reference count", i);
+	return NULL;
+}
+
 static const char *check_same(void)
 {
 	const char *wrong = base.nr <= ours.nr ? beginning("base", &base, &ours) :
 						 beginning("ours", &ours, &base);
 
-	if (wrong || world.overflow)
+	if (wrong)
 		return wrong;
+	if (world.overflow)
+		return check_negative();
 	if (ours.nr != base.nr)
 		return FAIL("ours returned %lu pages, base %lu", ours.nr, base.nr);
 	if (ours.referenced != base.referenced)
@@ -294,6 +315,8 @@ static const char *check_struck(const struct case_spec *c)
 	if (wrong)
 		return wrong;
 	case_totals.struck += strike.done;
+	if (strike.done && strike.forked && struck.nr)
+		return FAIL("ours, struck: %lu pages pinned while fork() protects them", struck.nr);
 	for (i = max(strike.first, strike.handed); i <= strike.last && i < struck.nr; i++)
 		return FAIL("ours, struck: page %lu was returned, and was not mapped", i);
 	if ((c->strike_how & 7) == STRIKE_HARDWARE && struck.nr != ours.nr)

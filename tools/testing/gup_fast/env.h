@@ -79,7 +79,7 @@ void __cold harness_warn(void);
 								\
 	__atomic_store(&(x), &__value, __ATOMIC_RELEASE);	\
 } while (0)
-#define HARNESS_FENCE(order)	asm volatile("" ::: "memory")
+#define HARNESS_FENCE(order)	__atomic_signal_fence(order)
 #else
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))

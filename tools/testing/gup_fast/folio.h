@@ -119,7 +119,8 @@ static __always_inline unsigned int compound_order(struct page *page)
 #define folio_test_slab(folio)		(READ_ONCE((folio)->page_type) == HARNESS_TYPE_SLAB)
 #define folio_test_hugetlb(folio)	(READ_ONCE((folio)->page_type) == HARNESS_TYPE_HUGETLB)
 #define PageAnonExclusive(page)		test_bit(PG_anon_exclusive, &(page)->flags)
-#define PageAnon(page)			((unsigned long)READ_ONCE(page_folio(page)->mapping) & FOLIO_MAPPING_ANON)
+#define folio_test_anon(folio)		((unsigned long)READ_ONCE((folio)->mapping) & FOLIO_MAPPING_ANON)
+#define PageAnon(page)			folio_test_anon(page_folio(page))
 
 extern unsigned long harness_zero_pfn;
 

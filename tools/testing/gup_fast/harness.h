@@ -40,6 +40,7 @@ void tables_reset(struct mm_struct *mm);
 
 #define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
 #define ENTRY_FLAGS	(TABLE_FLAGS | _PAGE_NX)
+#define LEAF_FLAGS	(ENTRY_FLAGS | _PAGE_PSE)
 
 /* Make a folio of the pages from @pfn on, with one reference. */
 struct folio *folio_make(unsigned long pfn, unsigned int order);

@@ -258,10 +258,13 @@ static void child(double seconds)
 	update_for(seconds);
 	for (i = 0; i < nr; i++)
 		pthread_join(walkers[i].thread, NULL);
+	if (!stale && harness_warnings)
+		report("a reference too few", 0, 0);
 	if (stale)
 		printf("%s", stale_why);
 	else
-		printf("%lu walks, %lu pins, %lu updates, %lu refused", walks, pins, updates, refused);
+		printf("%lu walks, %lu pins, %lu updates, %lu refused",
+		       walks, pins, updates, refused);
 	exit(stale ? EXIT_STALE : met() ? EXIT_CLEAN : EXIT_IDLE);
 }
 

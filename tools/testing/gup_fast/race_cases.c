@@ -8,7 +8,7 @@
 #include "race.h"
 
 /* Two sets of pages that take turns; where in their folio they begin. */
-#define SET_PFN(set)	(((1 + (set)) << 18) + frame_offset)
+#define SET_PFN(set)	(((1UL + (set)) << 18) + frame_offset)
 
 static unsigned long frame_offset, *slot, values[2], saved[2][RACE_PAGES];
 static unsigned int current_set;
@@ -75,7 +75,13 @@ static void clear(unsigned long *entry)
 {
 	WRITE_ONCE(*entry, 0);
 	if (race_switch != UPDATE_NO_BARRIER)
-		smp_mb();
+		smp_mb(); /* pairs with the walk's taking of references */
+}
+
+/* With everything that was written to the table and its pages before. */
+static void attach(unsigned long *entry, unsigned long value)
+{
+	smp_store_release(entry, value); /* pairs with reading the entry */
 }
 
 static void make_set(unsigned int set, unsigned int order)
@@ -94,7 +100,7 @@ static void map_set(unsigned int set, unsigned long addr, const struct race_case
 
 	if (c->leaf)
 		*table_entry(&race_mm, addr, c->level) =
-			(SET_PFN(set) - frame_offset) << PAGE_SHIFT | ENTRY_FLAGS | _PAGE_PSE;
+			(SET_PFN(set) - frame_offset) << PAGE_SHIFT | LEAF_FLAGS;
 	for (i = 0; !c->leaf && i < RACE_PAGES; i++)
 		*table_entry(&race_mm, addr + i * PAGE_SIZE, PGTABLE_LEVEL_PTE) =
 			(SET_PFN(set) + i) << PAGE_SHIFT | ENTRY_FLAGS;
@@ -135,7 +141,7 @@ static bool swap_update(const struct race_case *c)
 	for (i = 0; i < RACE_PAGES; i++)
 		reuse(SET_PFN(set) + i);
 	set_home(!set, 0);
-	smp_store_release(slot, values[!set]);
+	attach(slot, values[!set]);
 	current_set = !set;
 	return true;
 }
@@ -175,7 +181,7 @@ static bool pte_update(const struct race_case *c)
 	}
 	reuse(pfn);
 	go_home(SET_PFN(!set) + i, i);
-	smp_store_release(&slot[i], saved[!set][i]);
+	attach(&slot[i], saved[!set][i]);
 	return true;
 }
 
@@ -195,7 +201,7 @@ static bool folio_update(const struct race_case *c)
 		reuse(SET_PFN(set) + i);
 	set_home(!set, 0);
 	for (i = 0; i < RACE_PAGES; i++)
-		smp_store_release(&slot[i], saved[!set][i]);
+		attach(&slot[i], saved[!set][i]);
 	return true;
 }
 
@@ -217,14 +223,14 @@ static bool edit_update(const struct race_case *c)
 	clear(pmd);
 	refused = busy(pfn_to_page(pfn));
 	if (race_switch == UPDATE_EDIT_LATE)
-		smp_store_release(pmd, table);
+		attach(pmd, table);
 	if (!refused) {
 		reuse(pfn);
 		go_home(SET_PFN(!set) + i, i);
 		race_spin(harness_random(&race_seed) % 256);
 		WRITE_ONCE(slot[i], saved[!set][i]);
 	}
-	smp_store_release(pmd, table);
+	attach(pmd, table);
 	return !refused;
 }
 
@@ -269,8 +275,8 @@ static bool move_update(const struct race_case *c)
 	clear(other_slot);
 	if (race_switch != UPDATE_MOVE_EARLY)
 		move_homes();
-	smp_store_release(other_slot, here);
-	smp_store_release(slot, there);
+	attach(other_slot, here);
+	attach(slot, there);
 	return true;
 }
 
@@ -317,7 +323,7 @@ static void attach_copy(unsigned long value, unsigned long *to)
 
 	for (i = 0; i < USED; i++)
 		WRITE_ONCE(to[i], from[i]);
-	smp_store_release(slot, (unsigned long)to | TABLE_FLAGS);
+	attach(slot, (unsigned long)to | TABLE_FLAGS);
 }
 
 /* As swap_update(), but the table is freed, too: poisoned, and used again. */
@@ -330,7 +336,7 @@ static bool free_update(const struct race_case *c)
 		return false;
 	clear(slot);
 	if (set_busy(current_set)) {
-		smp_store_release(slot, old);
+		attach(slot, old);
 		return false;
 	}
 	set_home(current_set, RACE_OUT);
@@ -353,8 +359,9 @@ static bool freeze(unsigned int nr)
 	for (i = 0; i < nr; i++) {
 		int one = 1;
 
-		if (!__atomic_compare_exchange_n(&set_page(0, i * step)->_refcount.counter, &one, 0,
-						 false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&set_page(0, i * step)->_refcount.counter,
+						 &one, 0, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_RELAXED))
 			break;
 	}
 	if (i == nr)
@@ -381,7 +388,7 @@ static void reshape(unsigned int nr)
 		struct folio *folio = (struct folio *)set_page(0, i);
 
 		if (step > 1) {
-			WRITE_ONCE(folio->_flags_1, (unsigned long)__builtin_ctz(step) | BIT(PG_anon_exclusive));
+			WRITE_ONCE(folio->_flags_1, BIT(PG_anon_exclusive) | __builtin_ctz(step));
 			WRITE_ONCE(folio->_nr_pages, step);
 			WRITE_ONCE(folio->flags, BIT(PG_head) | BIT(PG_anon_exclusive));
 		}
@@ -411,7 +418,7 @@ static bool reshape_update(const struct race_case *c)
 		reshape(shape);
 	}
 	for (i = 0; i < RACE_PAGES; i++)
-		smp_store_release(&slot[i], saved[0][i]);
+		attach(&slot[i], saved[0][i]);
 	return frozen;
 }
 
