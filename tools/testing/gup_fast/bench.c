@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench [ROUNDS]: nanoseconds (and cycles, where they can be counted) per page
+ * bench [ROUNDS [MEMORY]]: nanoseconds (and cycles, where they can be counted) per page
  * of the unpatched walker, of ours, and of a lower bound: a loop that reads
  * every entry twice and stores the page.
  *
@@ -362,7 +362,8 @@ int main(int argc, char **argv)
 		die("no second thread");
 	settle(&workers[0]);
 	for (i = 0; i < ARRAY_SIZE(memories); i++)
-		measure_memory(&memories[i], rounds);
+		if (argc < 3 || !strcmp(argv[2], memories[i].name))
+			measure_memory(&memories[i], rounds);
 	job.fn = NULL;
 	__atomic_store_n(&turn, turn + 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
