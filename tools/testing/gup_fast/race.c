@@ -156,7 +156,8 @@ static void walk_once(struct walker *w, unsigned long *pmd)
 	if (there)
 		addr += 1UL << level_shift(race->level);
 	w->clock_read = false;
-	taken = gup_fast(addr, addr + nr * PAGE_SIZE, FOLL_PIN | FOLL_WRITE, pages);
+	taken = gup_fast(addr, addr + nr * PAGE_SIZE,
+			 FOLL_PIN | (race->read_only ? 0 : FOLL_WRITE), pages);
 	if (pmd && taken) {
 		race_spin(harness_random(&w->seed) % 256);
 		if (READ_ONCE(*pmd) != before) {
@@ -307,8 +308,8 @@ static const struct {
 	[WALK_PMD_LAST] = { "the walk reads the PMD again after the entries", "edit" },
 	[WALK_NO_READER] = { "the walk is not a reader section", "free-pte free-pmd" },
 	[UPDATE_NO_BARRIER] = { "no barrier between clearing and counting", "pte-tight" },
-	[UPDATE_COUNT_FIRST] = { "counted before clearing", "pte pmd pud" },
-	[UPDATE_NO_COUNT] = { "not counted", "pte folio pmd pmd-leaf pud pud-leaf p4d pgd edit" },
+	[UPDATE_COUNT_FIRST] = { "counted before clearing", "pte pmd pud share" },
+	[UPDATE_NO_COUNT] = { "not counted", "pte folio share pmd pmd-leaf pud pud-leaf p4d pgd edit" },
 	[UPDATE_EDIT_LATE] = { "attached before edited", "edit" },
 	[UPDATE_FREE_EARLY] = { "freed without a grace period", "free-pte free-pmd" },
 	[UPDATE_MOVE_EARLY] = { "moved before it is gone from the old place", "move-pmd move-pud" },

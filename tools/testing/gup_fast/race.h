@@ -36,6 +36,7 @@ struct race_case {
 	unsigned int order;
 	bool moves;		/* pages with their references, see race_check() */
 	bool tight;		/* no delays, one walker */
+	bool read_only;		/* what is asked for */
 };
 
 /* Where a page is mapped, and since when by race_clock. */

@@ -205,6 +205,43 @@ static bool folio_update(const struct race_case *c)
 	return true;
 }
 
+static void share_setup(const struct race_case *c)
+{
+	unsigned int i;
+
+	pte_setup(c);
+	for (i = 0; i < RACE_PAGES; i++)
+		slot[i] = saved[0][i] & ~_PAGE_RW;
+}
+
+/*
+ * An exclusive page is shared, as by KSM, or is exclusive again. The entry is
+ * the same before and after: only the bit in the page tells. Shared pages must
+ * not be pinned for reading, so they are out.
+ */
+static bool share_update(const struct race_case *c)
+{
+	unsigned int i = harness_random(&race_seed) % RACE_PAGES;
+	unsigned long pfn = SET_PFN(0) + i, pte = slot[i];
+	struct page *page = pfn_to_page(pfn);
+	bool refused = count_first(page);
+
+	clear(&slot[i]);
+	if (refused || (race_switch != UPDATE_COUNT_FIRST && busy(page))) {
+		attach(&slot[i], pte);
+		return false;
+	}
+	if (PageAnonExclusive(page)) {
+		__atomic_fetch_and(&page->flags, ~BIT(PG_anon_exclusive), __ATOMIC_SEQ_CST);
+		reuse(pfn);
+	} else {
+		go_home(pfn, i);
+		set_bit(PG_anon_exclusive, &page->flags);
+	}
+	attach(&slot[i], pte);
+	return true;
+}
+
 static unsigned long *pmd;
 
 static void edit_setup(const struct race_case *c)
@@ -432,6 +469,7 @@ const struct race_case race_cases[] = {
 	{ "pud-leaf", swap_setup, swap_update, PGTABLE_LEVEL_PUD, .leaf = true, .order = 18 },
 	{ "p4d", swap_setup, swap_update, PGTABLE_LEVEL_P4D },
 	{ "pgd", swap_setup, swap_update, PGTABLE_LEVEL_PGD },
+	{ "share", share_setup, share_update, .read_only = true },
 	{ "edit", edit_setup, edit_update },
 	{ "move-pmd", move_setup, move_update, PGTABLE_LEVEL_PMD, .moves = true },
 	{ "move-pud", move_setup, move_update, PGTABLE_LEVEL_PUD, .moves = true },
