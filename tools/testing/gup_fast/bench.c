@@ -42,7 +42,7 @@ struct memory {
 
 static const struct memory memories[] = {
 	{ "4K", 0, PGTABLE_LEVEL_PTE, 512, 16 },
-	{ "4K/unreferenced", 0, PGTABLE_LEVEL_PTE, 512, 1, false, true },
+	{ "4K/first", 0, PGTABLE_LEVEL_PTE, 512, 1, false, true },
 	{ "4K/cold", 0, PGTABLE_LEVEL_PTE, 8192, 1, true },
 	{ "16K", 2, PGTABLE_LEVEL_PTE, 2048, 8 },
 	{ "64K", 4, PGTABLE_LEVEL_PTE, 2048, 8 },
