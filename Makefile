@@ -2,10 +2,10 @@
 # The entry points. Everything they do is in scripts/; "make" prints this list.
 
 MAKEFLAGS += --no-print-directory
-export ARCH ARCHES DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
+export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH SEED SIGNOFF TREE
 
-.PHONY: help run check check-debug matrix tree kernel boot kunit selftests mutants bench report export \
-	import verify lint models litmus test-scripts clean distclean
+.PHONY: help run check check-debug matrix tree kernel boot kunit selftests mutants harness fuzz bench \
+	report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
 	@echo 'Times are for 2 cores without KVM; (empty: ...) is with nothing cached.'
@@ -16,7 +16,7 @@ run: ## patched against unpatched: build, boot, measure, report: 3 min (empty: 8
 	@scripts/run/deps build qemu report selftests
 	@$(MAKE) bench report
 
-check: ## the test command: lint, series, scripts, KUnit, selftests: 10 min (empty: 20 min)
+check: ## the test command: lint, series, scripts, harness, KUnit, selftests: 11 min (empty: 21 min)
 	@scripts/run/check
 
 tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
@@ -43,6 +43,15 @@ check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; and with PAE: (empt
 
 matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
 	@scripts/run/matrix
+
+harness: ## the walker in user space, on the real processor: 1 min
+	@scripts/run/deps build harness report
+	@scripts/run/harness
+	@scripts/run/report | tail -n 2
+
+fuzz: ## libFuzzer on the walker in user space: SECONDS=60 (KEEP=1 keeps the corpus)
+	@scripts/run/deps build harness
+	@env -u SECONDS SECONDS_TO_FUZZ=$(or $(SECONDS),60) scripts/run/harness fuzz
 
 bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
 	@scripts/run/deps build qemu

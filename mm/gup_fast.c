@@ -75,7 +75,11 @@ static __always_inline void gup_fast_account_flush(struct gup_fast *g)
 	g->nr_acquired = 0;
 }
 
-/* Count @nr pins of @folio, which the caller is going to hand out. */
+/*
+ * Count @nr pins of @folio, which the caller is going to hand out. Before it
+ * marks the folio accessed: that is a locked write to the word that has the
+ * node, and reading it next would wait for that.
+ */
 static __always_inline void gup_fast_account(struct gup_fast *g,
 					     struct folio *folio, int nr)
 {
@@ -161,8 +165,8 @@ static __always_inline bool gup_fast_leaf(struct gup_fast *g, struct page *page,
 		return false;
 	}
 
-	gup_fast_mark_accessed(folio);
 	gup_fast_account(g, folio, nr);
+	gup_fast_mark_accessed(folio);
 	gup_fast_fill(g, page, nr);
 	return true;
 }
@@ -326,8 +330,8 @@ static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 
 	valid = gup_fast_large_valid(g, ptep, pte, folio, page, nr);
 	if (valid) {
-		gup_fast_mark_accessed(folio);
 		gup_fast_account(g, folio, valid);
+		gup_fast_mark_accessed(folio);
 		gup_fast_fill(g, page, valid);
 	}
 	if (unlikely(valid < nr))
@@ -401,8 +405,8 @@ static __always_inline unsigned int gup_fast_small_take(struct gup_fast *g,
 
 		if (!gup_fast_entry_valid(ptep + i, e[i].pte, folio, page, flags))
 			break;
-		gup_fast_mark_accessed(folio);
 		gup_fast_account(g, folio, 1);
+		gup_fast_mark_accessed(folio);
 		pages[i] = page;
 	}
 	g->pages = pages + i;
@@ -482,8 +486,8 @@ static __always_inline unsigned int gup_fast_one(struct gup_fast *g,
 		gup_fast_drop_one(folio, page, g->flags);
 		return 0;
 	}
-	gup_fast_mark_accessed(folio);
 	gup_fast_account(g, folio, 1);
+	gup_fast_mark_accessed(folio);
 	*g->pages++ = page;
 	return 1;
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The walker of the unpatched kernel, against the same shims as ours. The
+ * Makefile takes it from the base tree when it builds.
+ */
+#include "harness.h"
+
+#define pfn_valid(pfn)				((void)(pfn), true)
+#define sanity_check_pinned_pages(pages, nr)	((void)0)
+
+#define gup_fast	unpatched_gup_fast
+#include "base_walker.h"
+#undef gup_fast
+
+unsigned long base_gup_fast(unsigned long start, unsigned long end,
+			    unsigned int flags, struct page **pages)
+{
+	return unpatched_gup_fast(start, end, flags, pages);
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bench [ROUNDS [MEMORY]]: nanoseconds (and cycles, where they can be counted) per page
+ * of the unpatched walker, of ours, and of a lower bound: a loop that reads
+ * every entry twice and stores the page.
+ *
+ * One process, the same tables, the same pages. In a round each of the three
+ * runs once, in turn; a figure is the median over the rounds, the spread is
+ * what lies between the quartiles, in percent of the median.
+ */
+#define _GNU_SOURCE
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+#define COLD_SPAN	(1UL << 22)	/* pages: 256 MiB of struct page */
+#define THREADS		2
+#define MAX_ROUNDS	1001
+#define MAX_CALL	512
+
+enum { BASE, OURS, BOUND, NR_FNS };
+
+static struct mm_struct mm;
+
+/* What a row is measured on. */
+struct memory {
+	const char *name;
+	unsigned int order;
+	enum pgtable_level leaf;
+	unsigned int pages;	/* mapped for each thread */
+	unsigned int passes;	/* over them, in a measurement of full calls */
+	bool cold;		/* struct pages far apart, and not in the cache */
+	bool unreferenced;	/* PG_referenced is not set before */
+};
+
+static const struct memory memories[] = {
+	{ "4K", 0, PGTABLE_LEVEL_PTE, 512, 16 },
+	{ "4K/first", 0, PGTABLE_LEVEL_PTE, 512, 1, false, true },
+	{ "4K/cold", 0, PGTABLE_LEVEL_PTE, 8192, 1, true },
+	{ "16K", 2, PGTABLE_LEVEL_PTE, 2048, 8 },
+	{ "64K", 4, PGTABLE_LEVEL_PTE, 2048, 8 },
+	{ "512K", 7, PGTABLE_LEVEL_PTE, 2048, 8 },
+	{ "1M", 8, PGTABLE_LEVEL_PTE, 2048, 8 },
+	{ "2M", 9, PGTABLE_LEVEL_PTE, 2048, 8 },
+	{ "THP", 9, PGTABLE_LEVEL_PMD, 2048, 64 },
+};
+
+struct sample {
+	double ns, cycles;
+};
+
+struct worker {
+	unsigned long addr;
+	unsigned long first_pfn;
+	int cycles_fd;
+	struct sample sample;
+};
+
+static struct worker workers[THREADS];
+static unsigned long cold_pfn[THREADS][8192];
+
+/* What the workers are to do next; read after they saw `turn` change. */
+static struct {
+	const struct memory *memory;
+	unsigned int flags, call, threads;
+	gup_fast_fn *fn;
+	bool same;
+} job;
+static unsigned int turn, ready, go, finished;
+
+static unsigned long page_number(struct worker *w, unsigned int i)
+{
+	return job.memory->cold ? cold_pfn[w - workers][i] : w->first_pfn + i;
+}
+
+/* As if everything had been released; and out of the cache if need be. */
+static void release(struct worker *w)
+{
+	const struct memory *m = job.memory;
+	unsigned int i;
+
+	for (i = 0; i < m->pages; i += 1 << m->order) {
+		struct folio *folio = (struct folio *)pfn_to_page(page_number(w, i));
+
+		folio->_refcount.counter = 1;
+		if (m->order)
+			folio->_pincount.counter = 0;
+		if (m->unreferenced)
+			folio->flags &= ~BIT(PG_referenced);
+#ifdef __x86_64__
+		if (m->cold)
+			__builtin_ia32_clflush(folio);
+#endif
+	}
+	smp_mb();
+}
+
+static u64 cycles(struct worker *w)
+{
+	u64 count;
+
+	if (w->cycles_fd < 0 || read(w->cycles_fd, &count, sizeof(count)) != sizeof(count))
+		return 0;
+	return count;
+}
+
+/* Calls for few pages are slow: fewer passes. Threads have to overlap: more. */
+static unsigned int number_of_passes(void)
+{
+	unsigned int passes = job.memory->passes;
+
+	if (passes > 1)
+		passes = max(2 + passes * job.call / MAX_CALL, min(passes, 4U));
+	return passes * (job.threads > 1 ? 4 : 1);
+}
+
+static void measure(struct worker *w)
+{
+	unsigned long start, size = job.memory->pages * PAGE_SIZE;
+	unsigned long step = job.call * PAGE_SIZE, taken = 0;
+	unsigned long addr = job.same ? workers[0].addr : w->addr;
+	unsigned int pass, passes = number_of_passes();
+	struct page *pages[MAX_CALL];
+	u64 ns, count;
+
+	count = cycles(w);
+	ns = harness_ns();
+	for (pass = 0; pass < passes; pass++)
+		for (start = addr; start < addr + size; start += step)
+			taken += job.fn(start, start + step, job.flags, pages);
+	ns = harness_ns() - ns;
+	count = cycles(w) - count;
+
+	if (taken != (unsigned long)job.memory->pages * passes)
+		die("%s: %lu pages taken", job.memory->name, taken);
+	w->sample.ns = (double)ns / taken;
+	w->sample.cycles = (double)count / taken;
+}
+
+/* Workers spin for their turn, so that they start together. */
+static void await(unsigned int *word, unsigned int value)
+{
+	unsigned int spins = 0;
+
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value)
+		if (!(++spins % 4096))
+			sched_yield();
+}
+
+static int open_cycles(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE, .size = sizeof(attr),
+		.config = PERF_COUNT_HW_CPU_CYCLES, .exclude_kernel = 1,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+/* Each thread has a CPU, or they would take turns on one. */
+static void settle(struct worker *w)
+{
+	cpu_set_t all, one;
+	int cpu, nth = w - workers;
+
+	CPU_ZERO(&one);
+	if (!sched_getaffinity(0, sizeof(all), &all) && CPU_COUNT(&all) >= THREADS) {
+		for (cpu = 0; !CPU_ISSET(cpu, &all) || nth--; cpu++)
+			;
+		CPU_SET(cpu, &one);
+		pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+	}
+	harness_task.mm = &mm;
+	w->cycles_fd = open_cycles();
+}
+
+static void *second(void *arg)
+{
+	struct worker *w = arg;
+	unsigned int next = 1;
+
+	settle(w);
+	for (;; next++) {
+		await(&turn, next);
+		if (!job.fn)
+			return NULL;
+		__atomic_store_n(&ready, next, __ATOMIC_RELEASE);
+		await(&go, next);
+		measure(w);
+		__atomic_store_n(&finished, next, __ATOMIC_RELEASE);
+	}
+}
+
+/* One measurement; with two threads the mean of both. */
+static struct sample once(gup_fast_fn *fn)
+{
+	struct sample s;
+
+	job.fn = fn;
+	release(&workers[0]);
+	if (job.threads == 1) {
+		measure(&workers[0]);
+		return workers[0].sample;
+	}
+	release(&workers[1]);
+	__atomic_store_n(&turn, turn + 1, __ATOMIC_RELEASE);
+	await(&ready, turn);
+	__atomic_store_n(&go, turn, __ATOMIC_RELEASE);
+	measure(&workers[0]);
+	await(&finished, turn);
+	s.ns = (workers[0].sample.ns + workers[1].sample.ns) / 2;
+	s.cycles = (workers[0].sample.cycles + workers[1].sample.cycles) / 2;
+	return s;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned int nr, double *spread)
+{
+	qsort(values, nr, sizeof(*values), compare);
+	*spread = 100 * (values[nr * 3 / 4] - values[nr / 4]) / values[nr / 2];
+	return values[nr / 2];
+}
+
+/* KEY, then of base, ours and bound: ns, spread, cycles (0: not counted). */
+static void row(const char *suffix, unsigned int rounds)
+{
+	static gup_fast_fn *const fn[NR_FNS] = { base_gup_fast, gup_fast, bound_gup_fast };
+	static double ns[NR_FNS][MAX_ROUNDS], count[NR_FNS][MAX_ROUNDS];
+	unsigned int round, i;
+
+	for (i = 0; i < NR_FNS; i++)
+		once(fn[i]);
+	for (round = 0; round < rounds; round++) {
+		for (i = 0; i < NR_FNS; i++) {
+			unsigned int which = (round + i) % NR_FNS;
+			struct sample s = once(fn[which]);
+
+			ns[which][round] = s.ns;
+			count[which][round] = s.cycles;
+		}
+	}
+	printf("%s/%u/%s%s", job.flags & FOLL_PIN ? "pin" : "get", job.call,
+	       job.memory->name, suffix);
+	for (i = 0; i < NR_FNS; i++) {
+		double spread, unused;
+
+		printf("\t%.3f", median(ns[i], rounds, &spread));
+		printf("\t%.1f\t%.2f", spread, median(count[i], rounds, &unused));
+	}
+	printf("\n");
+}
+
+static void map_worker(struct worker *w)
+{
+	const struct memory *m = job.memory;
+	unsigned int i;
+
+	for (i = 0; i < m->pages; i++) {
+		unsigned long pfn = page_number(w, i), addr = w->addr + i * PAGE_SIZE;
+
+		if (!(i & ((1U << m->order) - 1)))
+			folio_make(pfn, m->order)->mapping = (void *)FOLIO_MAPPING_ANON;
+		set_bit(PG_anon_exclusive, &pfn_to_page(pfn)->flags);
+		if (m->leaf == PGTABLE_LEVEL_PTE)
+			*table_entry(&mm, addr, m->leaf) = pfn << PAGE_SHIFT | ENTRY_FLAGS;
+		else if (!(addr & ~PMD_MASK))
+			*table_entry(&mm, addr, m->leaf) = pfn << PAGE_SHIFT | LEAF_FLAGS;
+	}
+}
+
+static void unmap_worker(struct worker *w)
+{
+	unsigned long end = w->addr + job.memory->pages * PAGE_SIZE;
+	unsigned long addr, *pmdp;
+
+	for (addr = w->addr; addr < end; addr += PMD_SIZE) {
+		pmdp = table_entry(&mm, addr, PGTABLE_LEVEL_PMD);
+		if (!(*pmdp & _PAGE_PSE)) {
+			unsigned long *table = (unsigned long *)(*pmdp & PTE_PFN_MASK);
+
+			memset(table, 0, PAGE_SIZE);
+			table_free(table);
+		}
+		*pmdp = 0;
+	}
+}
+
+static void measure_memory(const struct memory *m, unsigned int rounds)
+{
+	static const unsigned int calls[] = { 1, 16, 512 };
+	unsigned int i, pin;
+
+	job.memory = m;
+	for (i = 0; i < THREADS; i++)
+		map_worker(&workers[i]);
+	for (pin = 0; pin < 2; pin++) {
+		job.flags = FOLL_WRITE | (pin ? FOLL_PIN : FOLL_GET);
+		for (i = 0; i < ARRAY_SIZE(calls); i++) {
+			job.call = calls[i];
+			job.threads = 1;
+			row("", rounds);
+			if (!pin || job.call == 16 || m->cold || m->unreferenced)
+				continue;
+			job.threads = 2;
+			row("/2-threads", rounds);
+			job.same = true;
+			row("/2-threads-same", rounds);
+			job.same = false;
+		}
+	}
+	for (i = 0; i < THREADS; i++)
+		unmap_worker(&workers[i]);
+}
+
+/* Pages with no order, no two of them neighbours. */
+static void choose_cold(void)
+{
+	u64 seed = 0x9e3779b97f4a7c15;
+	unsigned int t, i;
+
+	for (t = 0; t < THREADS; t++)
+		for (i = 0; i < ARRAY_SIZE(cold_pfn[t]); i++)
+			cold_pfn[t][i] = 65536 + ((i * THREADS + t) * 256UL) +
+					 harness_random(&seed) % 255;
+	for (t = 0; t < THREADS; t++)
+		for (i = ARRAY_SIZE(cold_pfn[t]) - 1; i; i--) {
+			unsigned int j = harness_random(&seed) % (i + 1);
+			unsigned long other = cold_pfn[t][j];
+
+			cold_pfn[t][j] = cold_pfn[t][i];
+			cold_pfn[t][i] = other;
+		}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i, rounds = argc > 1 ? atoi(argv[1]) : 31;
+	pthread_t thread;
+
+	if (rounds < 1 || rounds > MAX_ROUNDS)
+		die("1 to %d rounds", MAX_ROUNDS);
+	tables_init(256, 65536 + COLD_SPAN + 512);
+	choose_cold();
+	for (i = 0; i < THREADS; i++) {
+		workers[i].addr = (1 + i * 32) * PMD_SIZE;
+		workers[i].first_pfn = 512 + i * 8192;
+	}
+	if (pthread_create(&thread, NULL, second, &workers[1]))
+		die("no second thread");
+	settle(&workers[0]);
+	for (i = 0; i < ARRAY_SIZE(memories); i++)
+		if (argc < 3 || !strcmp(argv[2], memories[i].name))
+			measure_memory(&memories[i], rounds);
+	job.fn = NULL;
+	__atomic_store_n(&turn, turn + 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	return 0;
+}

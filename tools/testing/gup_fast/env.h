@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What mm/gup_fast.c needs of the kernel that has nothing to do with memory:
+ * compiler, atomics, assertions, the current task, fork's sequence count.
+ * Names and costs are the kernel's, bodies are not.
+ */
+#ifndef _GUP_FAST_ENV_H
+#define _GUP_FAST_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/cdefs.h>
+
+#define CONFIG_64BIT			1
+#define CONFIG_ARCH_HAS_PTE_SPECIAL	1
+#define CONFIG_HAVE_GUP_FAST		1
+#define CONFIG_PCI_P2PDMA		1
+#define CONFIG_SECRETMEM		1
+
+/* "1" if @option is defined as 1, its own name if it is not defined at all. */
+#define IS_ENABLED(option)		HARNESS_ENABLED(option)
+#define HARNESS_ENABLED(expanded)	(#expanded[0] == '1')
+
+#define noinline	__attribute__((__noinline__))
+#define __cold		__attribute__((__cold__))
+#define __uninitialized
+#define __must_check
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
+#ifdef __clang__
+#define unrolled_full	_Pragma("clang loop unroll(full)")
+#else
+#define unrolled_full	_Pragma("GCC unroll 64")
+#endif
+
+#define min(a, b)		((a) < (b) ? (a) : (b))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define clamp(v, lo, hi)	min(max(v, lo), hi)
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define BIT(n)			(1UL << (n))
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+/* Warnings are counted; a test that does not expect any looks at the count. */
+extern unsigned long harness_warnings;
+void __cold harness_warn(void);
+
+#define WARN_ON_ONCE(condition) ({		\
+	bool __warn = !!(condition);		\
+						\
+	if (unlikely(__warn))			\
+		harness_warn();			\
+	unlikely(__warn);			\
+})
+#ifdef HARNESS_DEBUG
+#define VM_WARN_ON_ONCE(condition)	WARN_ON_ONCE(condition)
+#else
+#define VM_WARN_ON_ONCE(condition)	((void)sizeof(condition))
+#endif
+#define BUILD_BUG_ON(condition)		_Static_assert(!(condition), #condition)
+
+/*
+ * ThreadSanitizer does not know of address dependencies and of barriers that
+ * stand alone, so there a read acquires and a write releases.
+ */
+#ifdef __SANITIZE_THREAD__
+#define READ_ONCE(x) ({						\
+	__typeof__(x) __value;					\
+								\
+	__atomic_load(&(x), &__value, __ATOMIC_ACQUIRE);	\
+	__value;						\
+})
+#define WRITE_ONCE(x, v) do {					\
+	__typeof__(x) __value = (v);				\
+								\
+	__atomic_store(&(x), &__value, __ATOMIC_RELEASE);	\
+} while (0)
+#define HARNESS_FENCE(order)	__atomic_signal_fence(order)
+#else
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define HARNESS_FENCE(order)	__atomic_thread_fence(order)
+#endif /* __SANITIZE_THREAD__ */
+
+static __always_inline void smp_rmb(void)
+{
+	HARNESS_FENCE(__ATOMIC_ACQUIRE);
+}
+
+static __always_inline void smp_mb(void)
+{
+	HARNESS_FENCE(__ATOMIC_SEQ_CST);
+}
+
+/* Atomic operations are full barriers here. */
+static __always_inline void smp_mb__after_atomic(void)
+{
+	asm volatile("" ::: "memory");
+}
+
+/* Publishes what was written before it: the release of an attaching store. */
+#define smp_store_release(p, v) do {				\
+	__typeof__(*(p)) __release = (v);			\
+								\
+	__atomic_store((p), &__release, __ATOMIC_RELEASE);	\
+} while (0)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+static inline int atomic_read(const atomic_t *v)
+{
+	return READ_ONCE(*(int *)&v->counter);
+}
+
+static __always_inline void atomic_add(int i, atomic_t *v)
+{
+	__atomic_fetch_add(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
+static __always_inline void atomic_sub(int i, atomic_t *v)
+{
+	__atomic_fetch_sub(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
+static __always_inline bool atomic_sub_and_test(int i, atomic_t *v)
+{
+	return !__atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
+static __always_inline bool atomic_add_unless(atomic_t *v, int i, int not)
+{
+	int old = atomic_read(v);
+
+	do {
+		if (unlikely(old == not))
+			return false;
+	} while (unlikely(!__atomic_compare_exchange_n(&v->counter, &old,
+				(int)((unsigned int)old + i), false,
+				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)));
+	return true;
+}
+
+static __always_inline bool test_bit(int nr, unsigned long *word)
+{
+	return (READ_ONCE(*word) >> nr) & 1;
+}
+
+static __always_inline void set_bit(int nr, unsigned long *word)
+{
+	__atomic_fetch_or(word, BIT(nr), __ATOMIC_SEQ_CST);
+}
+
+static __always_inline void prefetchw(const void *p)
+{
+#ifdef __x86_64__
+	asm volatile("prefetchw %0" : : "m" (*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
+/* The sequence count that fork() holds odd while it write-protects. */
+typedef struct {
+	unsigned int sequence;
+} seqcount_t;
+
+#define raw_seqcount_try_begin(s, start) ({	\
+	(start) = READ_ONCE((s)->sequence);	\
+	smp_rmb();				\
+	!((start) & 1);				\
+})
+
+static inline bool read_seqcount_retry(const seqcount_t *s, unsigned int start)
+{
+	smp_rmb();
+	return unlikely(READ_ONCE(*(unsigned int *)&s->sequence) != start);
+}
+
+struct mm_struct;
+struct task_struct {
+	struct mm_struct *mm;
+};
+
+extern __thread struct task_struct harness_task;
+#define current	(&harness_task)
+
+/*
+ * Interrupts cannot be disabled here, and cost nothing. This favours the base,
+ * and it means that nobody waits for a walk.
+ */
+#define local_irq_save(flags)		((void)((flags) = 0))
+#define local_irq_restore(flags)	((void)(flags))
+#define lockdep_assert_irqs_disabled()	((void)0)
+#define irqs_disabled()			true
+
+#define EXPORT_SYMBOL_GPL(name)
+
+#endif /* _GUP_FAST_ENV_H */

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * libFuzzer makes the cases: it looks for bytes that take either walker, or
+ * the strikes, somewhere new.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "case.h"
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	static struct case_spec spec;
+	const char *wrong;
+
+	if (!vmemmap)
+		case_init();
+	case_decode(&spec, data, size);
+	wrong = case_check(&spec);
+	if (!wrong)
+		return 0;
+	printf("not ok - %s\n", wrong);
+	case_minimise(&spec);
+	printf("# smallest case, run it with diff -c:\n");
+	case_print(&spec);
+	fflush(stdout);
+	abort();
+}

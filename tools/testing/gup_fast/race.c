@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * race [SECONDS [CASE]]: walkers against an updater, on real cores.
+ *
+ * First the sound protocol, every case for SECONDS: no stale pin. Then every
+ * step left out in turn: it must be noticed. A pin is stale if the page was
+ * put to another use while we held it, or had left our address before we took
+ * it; pages say themselves where they are. Output is TAP.
+ *
+ * Every run is a process of its own: a walk in a freed table crashes.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "race.h"
+#include "../../../mm/gup_fast.h"
+#include "../../../mm/pt_walk_debug.h"
+
+#define MAX_WALKERS	2
+#define PATIENCE	30	/* seconds */
+
+enum { EXIT_CLEAN, EXIT_IDLE = 3, EXIT_STALE, EXIT_CRASHED };
+
+enum race_switch race_switch;
+struct mm_struct race_mm;
+unsigned int race_clock = 1;
+u64 race_seed = 1;
+struct race_home race_home[RACE_PFNS];
+unsigned long race_content[RACE_PFNS];
+
+static const struct race_case *race;
+static bool stop, stale;
+static char stale_why[100];
+static unsigned long walks, pins, updates, refused;
+
+struct walker {
+	pthread_t thread;
+	u64 seed;
+	unsigned int clock;		/* before the first reference was taken */
+	bool clock_read, pmd_was_other;
+};
+
+static __thread struct walker *self;
+
+void race_spin(unsigned int loops)
+{
+	while (loops--)
+		asm volatile("" ::: "memory");
+}
+
+/* Mostly no delay, sometimes a short one, seldom a long one. */
+static void dither(u64 *seed)
+{
+	u64 r = harness_random(seed);
+
+	if (race->tight)
+		return;
+	if (r % 4 == 0)
+		race_spin(r / 64 % 256);
+	if (r % 64 == 1)
+		race_spin(r / 64 % 8192);
+}
+
+static void hook_step(void)
+{
+	dither(&self->seed);
+}
+
+static void hook_delay(int window)
+{
+	if (window == PT_WALK_WINDOW_READ && !self->clock_read) {
+		self->clock = __atomic_load_n(&race_clock, __ATOMIC_SEQ_CST);
+		self->clock_read = true;
+	}
+	dither(&self->seed);
+}
+
+/* Called only if the level was found different. */
+static bool hook_skip(enum pgtable_level level)
+{
+	if (race_switch == WALK_PMD_LAST)
+		return level == PGTABLE_LEVEL_PMD;
+	return race_switch == WALK_SKIP_PTE + level;
+}
+
+static void report(const char *what, unsigned long pfn, unsigned int where)
+{
+	if (__atomic_exchange_n(&stale, true, __ATOMIC_SEQ_CST))
+		return;
+	snprintf(stale_why, sizeof(stale_why), "%s: frame %lu for page %u", what, pfn, where);
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+}
+
+static struct race_home home_of(unsigned long pfn)
+{
+	struct race_home home;
+
+	__atomic_load(&race_home[pfn], &home, __ATOMIC_SEQ_CST);
+	return home;
+}
+
+/*
+ * We have a pin on @pfn, for the page @where. It has to be there; or, if pages
+ * may move with their pins, have left after we began to take references.
+ */
+static void check_home(unsigned long pfn, unsigned int where)
+{
+	struct race_home home = home_of(pfn);
+
+	if (home.where == where)
+		return;
+	if (race->moves && home.since > self->clock)
+		return;
+	report(race->moves ? "pinned where it was not any more" : "put to another use while pinned",
+	       pfn, where);
+}
+
+static void check_pins(struct page **pages, unsigned long nr, unsigned int first)
+{
+	unsigned long before[RACE_PAGES], i;
+
+	for (i = 0; i < nr; i++) {
+		check_home(page_to_pfn(pages[i]), first + i);
+		before[i] = race_content[page_to_pfn(pages[i])];
+	}
+	dither(&self->seed);
+	for (i = 0; i < nr; i++) {
+		check_home(page_to_pfn(pages[i]), first + i);
+		if (!race->moves && race_content[page_to_pfn(pages[i])] != before[i])
+			report("written while pinned", page_to_pfn(pages[i]), first + i);
+	}
+}
+
+/* With WALK_PMD_LAST: what the PMD was before, which is read again at the end. */
+static unsigned long *pmd_entry(void)
+{
+	return table_entry(&race_mm, RACE_ADDR, PGTABLE_LEVEL_PMD);
+}
+
+static void walk_once(struct walker *w, unsigned long *pmd)
+{
+	unsigned int first = race->tight ? 0 : harness_random(&w->seed) % RACE_PAGES;
+	unsigned int nr = race->tight ? 1 : harness_random(&w->seed) % (RACE_PAGES - first) + 1;
+	bool there = race->moves && harness_random(&w->seed) & 1;
+	unsigned long addr = RACE_ADDR + first * PAGE_SIZE, taken;
+	struct page *pages[RACE_PAGES];
+	unsigned long before = pmd ? READ_ONCE(*pmd) : 0;
+
+	if (there)
+		addr += 1UL << level_shift(race->level);
+	w->clock_read = false;
+	taken = gup_fast(addr, addr + nr * PAGE_SIZE,
+			 FOLL_PIN | (race->read_only ? 0 : FOLL_WRITE), pages);
+	if (pmd && taken) {
+		race_spin(harness_random(&w->seed) % 256);
+		if (READ_ONCE(*pmd) != before) {
+			gup_fast_unpin_user_pages(pages, taken);
+			taken = 0;
+		}
+	}
+	check_pins(pages, taken, first + (there ? RACE_B : 0));
+	gup_fast_unpin_user_pages(pages, taken);
+	__atomic_fetch_add(&pins, taken, __ATOMIC_RELAXED);
+}
+
+static void use_cpu(int nth)
+{
+	cpu_set_t all, one;
+	int cpu;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	nth %= CPU_COUNT(&all);
+	for (cpu = 0; !CPU_ISSET(cpu, &all) || nth--; cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+}
+
+static void *walker(void *arg)
+{
+	unsigned long *pmd = race_switch == WALK_PMD_LAST ? pmd_entry() : NULL;
+
+	self = arg;
+	harness_task.mm = &race_mm;
+	harness_thread = 1 + self->seed % 100;
+	harness_hooks.step = hook_step;
+	harness_hooks.delay = hook_delay;
+	harness_hooks.skip = race_switch ? hook_skip : NULL;
+	harness_hooks.unprotected = race_switch == WALK_NO_READER;
+	use_cpu(harness_thread);
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		walk_once(self, pmd);
+		__atomic_fetch_add(&walks, 1, __ATOMIC_RELAXED);
+		dither(&self->seed);
+	}
+	return NULL;
+}
+
+/* Did walks and updates meet? An update that was refused shows it. */
+static bool met(void)
+{
+	return __atomic_load_n(&pins, __ATOMIC_RELAXED) && updates && (refused || race->moves);
+}
+
+/* Longer if the machine is so busy that they have not met by then. */
+static void update_for(double seconds)
+{
+	u64 end = harness_ns() + seconds * 1e9, last = end + PATIENCE * 1e9;
+
+	use_cpu(0);
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		unsigned int i;
+
+		for (i = 0; i < 64; i++) {
+			bool done;
+
+			__atomic_add_fetch(&race_clock, 1, __ATOMIC_SEQ_CST);
+			done = race->update(race);
+			updates += done;
+			refused += !done;
+			dither(&race_seed);
+		}
+		if (harness_ns() > (met() ? end : last))
+			__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	}
+}
+
+static void crashed(int sig)
+{
+	static const char message[] = "a walk in a freed table";
+
+	(void)!write(STDOUT_FILENO, message, sizeof(message) - 1);
+	_exit(EXIT_CRASHED);
+}
+
+static void child(double seconds)
+{
+	static struct walker walkers[MAX_WALKERS];
+	unsigned int i, nr = race->tight ? 1 : MAX_WALKERS;
+
+	if (race_switch)
+		signal(SIGSEGV, crashed);
+	tables_init(256, RACE_PFNS);
+	race->setup(race);
+	for (i = 0; i < nr; i++) {
+		walkers[i].seed = (i + 1) * 100 + i;
+		if (pthread_create(&walkers[i].thread, NULL, walker, &walkers[i]))
+			die("no thread");
+	}
+	update_for(seconds);
+	for (i = 0; i < nr; i++)
+		pthread_join(walkers[i].thread, NULL);
+	if (!stale && harness_warnings)
+		report("a reference too few", 0, 0);
+	if (stale)
+		printf("%s", stale_why);
+	else
+		printf("%lu walks, %lu pins, %lu updates, %lu refused",
+		       walks, pins, updates, refused);
+	exit(stale ? EXIT_STALE : met() ? EXIT_CLEAN : EXIT_IDLE);
+}
+
+static char said[200];
+
+static int run(const struct race_case *c, enum race_switch which, double seconds)
+{
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	fflush(stdout);
+	if (pipe(fds))
+		die("no pipe");
+	pid = fork();
+	if (!pid) {
+		race = c;
+		race_switch = which;
+		dup2(fds[1], STDOUT_FILENO);
+		child(seconds);
+	}
+	close(fds[1]);
+	n = read(fds[0], said, sizeof(said) - 1);
+	said[max(n, 0)] = 0;
+	close(fds[0]);
+	if (waitpid(pid, &status, 0) != pid)
+		die("no child");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* What is left out, and the cases that notice. */
+static const struct {
+	const char *what, *cases;
+} mutants[NR_RACE_SWITCHES] = {
+	[WALK_SKIP_PTE] = { "the walk does not read the entries again", "pte folio edit" },
+	[WALK_SKIP_PMD] = { "the walk does not read the PMD again", "pmd pmd-leaf move-pmd" },
+	[WALK_SKIP_PUD] = { "the walk does not read the PUD again", "pud pud-leaf move-pud" },
+	[WALK_SKIP_P4D] = { "the walk does not read the P4D again", "p4d" },
+	[WALK_SKIP_PGD] = { "the walk does not read the PGD again", "pgd" },
+	[WALK_PMD_LAST] = { "the walk reads the PMD again after the entries", "edit" },
+	[WALK_NO_READER] = { "the walk is not a reader section", "free-pte free-pmd" },
+	[UPDATE_NO_BARRIER] = { "no barrier between clearing and counting", "pte-tight" },
+	[UPDATE_COUNT_FIRST] = { "counted before clearing", "pte pmd pud share" },
+	[UPDATE_NO_COUNT] = { "not counted", "pte folio share pmd pmd-leaf pud pud-leaf p4d pgd edit" },
+	[UPDATE_EDIT_LATE] = { "attached before edited", "edit" },
+	[UPDATE_FREE_EARLY] = { "freed without a grace period", "free-pte free-pmd" },
+	[UPDATE_MOVE_EARLY] = { "moved before it is gone from the old place", "move-pmd move-pud" },
+};
+
+static const char *const unobservable[] = {
+	"smp_rmb() between two levels: x86 does not reorder reads, the barrier is no instruction",
+	"the release of an attaching store: x86 does not reorder writes, it is no instruction",
+	"the barrier in taking a reference: x86 has no atomic operation without it",
+};
+
+static unsigned int tests, failures;
+
+static void result(bool ok, const char *name, const char *comment)
+{
+	printf("%sok %u - %s: %s\n", ok ? "" : "not ", ++tests, name, comment);
+	failures += !ok;
+}
+
+static void sound(const struct race_case *c, double seconds)
+{
+	result(run(c, RACE_SOUND, seconds) == EXIT_CLEAN, c->name, said);
+}
+
+static bool named(const char *list, const char *name)
+{
+	const char *at = strstr(list, name);
+	size_t n = strlen(name);
+
+	for (; at; at = strstr(at + 1, name))
+		if ((at == list || at[-1] == ' ') && (!at[n] || at[n] == ' '))
+			return true;
+	return false;
+}
+
+static void mutant(enum race_switch which, const struct race_case *c)
+{
+	u64 start = harness_ns();
+	int status = run(c, which, PATIENCE);
+	char name[120], comment[300];
+
+	snprintf(name, sizeof(name), "%s, noticed by %s", mutants[which].what, c->name);
+	snprintf(comment, sizeof(comment), "after %llu ms, %s",
+		 (unsigned long long)(harness_ns() - start) / 1000000, said);
+	result(status == EXIT_STALE || status == EXIT_CRASHED, name, comment);
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? atof(argv[1]) : 1;
+	const char *only = argc > 2 ? argv[2] : NULL;
+	unsigned int i, which;
+
+	for (i = 0; i < nr_race_cases; i++)
+		if (!only || !strcmp(only, race_cases[i].name))
+			sound(&race_cases[i], seconds);
+#ifndef __SANITIZE_THREAD__
+	for (which = RACE_SOUND + 1; which < NR_RACE_SWITCHES; which++)
+		for (i = 0; i < nr_race_cases; i++)
+			if ((!only || !strcmp(only, race_cases[i].name)) &&
+			    named(mutants[which].cases, race_cases[i].name))
+				mutant(which, &race_cases[i]);
+	for (i = 0; !only && i < ARRAY_SIZE(unobservable); i++)
+		printf("ok %u - # SKIP not observable here: %s\n", ++tests, unobservable[i]);
+#endif
+	printf("1..%u\n", tests);
+	return failures || !tests;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The part of the shims that is not inline: node statistics, warnings, walks
+ * and grace periods, and what mm/gup.c gives to the walker.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "harness.h"
+#include "../../../mm/gup_fast.h"
+#ifdef HARNESS_DEBUG
+#include "../../../mm/pt_walk_debug.h"
+#endif
+
+__thread struct task_struct harness_task;
+__thread struct harness_hooks harness_hooks;
+__thread int harness_thread;
+
+unsigned long page_offset_base;
+unsigned long harness_zero_pfn;
+unsigned long harness_warnings;
+struct page *vmemmap;
+
+void harness_warn(void)
+{
+	__atomic_fetch_add(&harness_warnings, 1, __ATOMIC_RELAXED);
+}
+
+void harness_die(const char *where, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "%s: ", where);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(2);
+}
+
+/* xorshift64*: any seed but 0. */
+u64 harness_random(u64 *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1dULL;
+}
+
+u64 harness_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* As on a CPU of the kernel: small changes stay here, large ones are shared. */
+#define STAT_THRESHOLD	125
+static __thread signed char stat_diff[HARNESS_NODES][NR_HARNESS_ITEMS];
+struct pglist_data harness_nodes[HARNESS_NODES];
+
+noinline void mod_node_page_state(struct pglist_data *node,
+				  enum node_stat_item item, long delta)
+{
+	signed char *diff = &stat_diff[node - harness_nodes][item];
+	long sum = *diff + delta;
+
+	if (sum > STAT_THRESHOLD || sum < -STAT_THRESHOLD) {
+		__atomic_fetch_add(&node->stat[item], sum, __ATOMIC_SEQ_CST);
+		sum = 0;
+	}
+	*diff = sum;
+}
+
+/* What this thread has pinned and not released, by the statistics. */
+long harness_stat_pinned(int nid)
+{
+	return harness_nodes[nid].stat[NR_FOLL_PIN_ACQUIRED] +
+	       stat_diff[nid][NR_FOLL_PIN_ACQUIRED] -
+	       harness_nodes[nid].stat[NR_FOLL_PIN_RELEASED] -
+	       stat_diff[nid][NR_FOLL_PIN_RELEASED];
+}
+
+void gup_fast_unpin_user_pages(struct page **pages, unsigned long npages)
+{
+	unsigned long i;
+
+	for (i = 0; i < npages; i++) {
+		struct folio *folio = page_folio(pages[i]);
+
+		if (is_zero_page(pages[i]))
+			continue;
+		node_stat_mod_folio(folio, NR_FOLL_PIN_RELEASED, 1);
+		if (folio_has_pincount(folio))
+			atomic_sub(1, &folio->_pincount);
+		folio_put_refs(folio, folio_has_pincount(folio) ? 1 : GUP_PIN_COUNTING_BIAS);
+	}
+}
+
+void sanity_check_pinned_pages(struct page **pages, unsigned long npages)
+{
+}
+
+#ifdef HARNESS_DEBUG
+/*
+ * Walks are readers. A reader notes the epoch it began in; a grace period is
+ * over when no reader is left from an epoch before its start.
+ */
+static unsigned long epoch = 1;
+static struct {
+	unsigned long epoch;	/* 0: not in a walk */
+} __attribute__((aligned(64))) readers[HARNESS_THREADS];
+
+void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
+{
+	unsigned long now = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
+
+	walk->mm = mm;
+	if (harness_hooks.unprotected)
+		return;
+	__atomic_exchange_n(&readers[harness_thread].epoch, now, __ATOMIC_SEQ_CST);
+}
+
+void pt_walk_end(struct pt_walk *walk)
+{
+	__atomic_store_n(&readers[harness_thread].epoch, 0, __ATOMIC_RELEASE);
+}
+
+void pt_walk_relax(struct pt_walk *walk)
+{
+	pt_walk_end(walk);
+	pt_walk_begin(walk, walk->mm);
+}
+
+void pt_walk_assert(void)
+{
+	if (!readers[harness_thread].epoch && !harness_hooks.unprotected)
+		harness_warn();
+}
+
+unsigned long harness_gp_start(void)
+{
+	return __atomic_add_fetch(&epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+bool harness_gp_done(unsigned long gp)
+{
+	unsigned int i;
+
+	for (i = 0; i < HARNESS_THREADS; i++) {
+		unsigned long began = __atomic_load_n(&readers[i].epoch, __ATOMIC_SEQ_CST);
+
+		if (began && began < gp)
+			return false;
+	}
+	return true;
+}
+
+void harness_step(void)
+{
+	if (harness_hooks.step)
+		harness_hooks.step();
+}
+
+void pt_walk_debug_delay(enum pt_walk_debug_window window)
+{
+	if (harness_hooks.delay)
+		harness_hooks.delay(window);
+}
+
+bool pt_walk_debug_skip(enum pgtable_level level)
+{
+	return harness_hooks.skip && harness_hooks.skip(level);
+}
+#endif /* HARNESS_DEBUG */
