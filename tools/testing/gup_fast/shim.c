@@ -129,10 +129,10 @@ void pt_walk_end(struct pt_walk *walk)
 	__atomic_store_n(&readers[harness_thread].epoch, 0, __ATOMIC_RELEASE);
 }
 
-void pt_walk_relax(struct pt_walk *walk)
+void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm)
 {
 	pt_walk_end(walk);
-	pt_walk_begin(walk, walk->mm);
+	pt_walk_begin(walk, mm);
 }
 
 void pt_walk_assert(void)
@@ -171,8 +171,13 @@ void pt_walk_debug_delay(enum pt_walk_debug_window window)
 		harness_hooks.delay(window);
 }
 
-bool pt_walk_debug_skip(enum pgtable_level level)
+bool pt_walk_debug_skip(unsigned int level)
 {
 	return harness_hooks.skip && harness_hooks.skip(level);
+}
+
+/* A table that was freed is poisoned: the walk itself notices. */
+void pt_walk_debug_table(struct page *table)
+{
 }
 #endif /* HARNESS_DEBUG */

@@ -18,7 +18,7 @@ struct pt_walk {
 
 void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm);
 void pt_walk_end(struct pt_walk *walk);
-void pt_walk_relax(struct pt_walk *walk);
+void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm);
 void pt_walk_assert(void);
 #else
 static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
@@ -29,7 +29,7 @@ static inline void pt_walk_end(struct pt_walk *walk)
 {
 }
 
-static inline void pt_walk_relax(struct pt_walk *walk)
+static inline void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm)
 {
 	asm volatile("" ::: "memory");
 }
@@ -38,5 +38,15 @@ static inline void pt_walk_assert(void)
 {
 }
 #endif /* HARNESS_DEBUG */
+
+/* Nobody waits for this thread to let another one run. */
+static inline bool need_resched(void)
+{
+	return false;
+}
+
+static inline void cond_resched(void)
+{
+}
 
 #endif /* _GUP_FAST_WALK_H */
