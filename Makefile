@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH ARCHES DRYRUN FORCE JOBS LINUX PATCH SIGNOFF TREE
 
-.PHONY: help run check matrix tree kernel boot kunit selftests mutants bench report export \
+.PHONY: help run check matrix tree kernel boot kunit selftests stress mutants bench report export \
 	import verify lint test-scripts clean distclean
 
 help: ## this page
@@ -35,6 +35,9 @@ kunit: ## KUnit suites only: 30 s when built
 selftests: ## all mm selftests of the base, and ours: 25 min
 	@scripts/run/conformance full
 
+stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out: 6 min
+	@scripts/run/conformance stress
+
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
 
@@ -45,6 +48,7 @@ bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
 	@scripts/run/deps build qemu
 	@scripts/series/assemble
 	@scripts/run/bench
+	@scripts/run/bench-costs
 
 report: ## table, report.md and chart from figures.tsv: 2 s
 	@scripts/run/deps report
