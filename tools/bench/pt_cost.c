@@ -343,7 +343,7 @@ static void show_where(void)
 	char line[256];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (strstr(line, "=> started at") || strstr(line, "=> ended at"))
+		if (strstr(line, " => ") && !strstr(line, "=>  "))
 			fputs(line, stderr);
 	if (f)
 		fclose(f);
@@ -360,6 +360,13 @@ static void pin_once(int gup, char *p, size_t size)
 		err(1, "pinning %zu MiB", size / MB);
 }
 
+/* Busy in user space, then asleep: every timer of the kernel comes by. */
+static void idle(void)
+{
+	spin_ns(100000000);
+	sleep(1);
+}
+
 static void irqsoff(int gup, char *p, size_t mib)
 {
 	char key[32];
@@ -369,7 +376,7 @@ static void irqsoff(int gup, char *p, size_t mib)
 		if (mib)
 			pin_once(gup, p, mib * MB);
 		else
-			spin_ns(100000000);
+			idle();
 	snprintf(key, sizeof(key), mib < 1024 ? "pin-%zuM" : "pin-%zuG",
 		 mib < 1024 ? mib : mib / 1024);
 	printf("irqsoff/%s\tus\t%lu\n", mib ? key : "idle", longest_us());
