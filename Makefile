@@ -12,7 +12,7 @@ help: ## this page
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo 'Variables: ARCH=x86_64  LINUX=tree-or-tarball  DRYRUN=1  JOBS=n  (see README.md)'
 
-run: ## patched against unpatched: build, boot, measure, report: 3 min (empty: 8 min)
+run: ## patched against unpatched: build, boot, measure, report: 5 min (empty: two kernels more than 8 min)
 	@scripts/run/deps build qemu report selftests
 	@$(MAKE) bench report
 
@@ -44,7 +44,7 @@ mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
 	@scripts/run/matrix
 
-bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
+bench: ## measure both kernels, write build/report/figures.tsv: 5 min when built
 	@scripts/run/deps build qemu
 	@scripts/series/assemble
 	@scripts/run/bench
