@@ -4,15 +4,15 @@
 MAKEFLAGS += --no-print-directory
 export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH SEED SIGNOFF TREE
 
-.PHONY: help run check check-debug matrix tree kernel boot kunit selftests mutants harness fuzz bench \
-	report export import verify lint models litmus test-scripts clean distclean
+.PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants harness fuzz \
+	bench report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
 	@echo 'Times are for 2 cores without KVM; (empty: ...) is with nothing cached.'
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo 'Variables: ARCH=x86_64  LINUX=tree-or-tarball  DRYRUN=1  JOBS=n  (see README.md)'
 
-run: ## patched against unpatched: build, boot, measure, report: 3 min (empty: 8 min)
+run: ## patched against unpatched: build, boot, measure, report: 5 min (empty: two kernels more than 8 min)
 	@scripts/run/deps build qemu report selftests
 	@$(MAKE) bench report
 
@@ -35,6 +35,9 @@ kunit: ## KUnit suites only: 30 s when built
 selftests: ## all mm selftests of the base, and ours: 25 min
 	@scripts/run/conformance full
 
+stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out: 6 min
+	@scripts/run/conformance stress
+
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
 
@@ -53,10 +56,11 @@ fuzz: ## libFuzzer on the walker in user space: SECONDS=60 (KEEP=1 keeps the cor
 	@scripts/run/deps build harness
 	@env -u SECONDS SECONDS_TO_FUZZ=$(or $(SECONDS),60) scripts/run/harness fuzz
 
-bench: ## measure both kernels, write build/report/figures.tsv: 3 min when built
+bench: ## measure both kernels, write build/report/figures.tsv: 5 min when built
 	@scripts/run/deps build qemu
 	@scripts/series/assemble
 	@scripts/run/bench
+	@scripts/run/bench-costs
 
 report: ## table, report.md and chart from figures.tsv: 2 s
 	@scripts/run/deps report

@@ -1,0 +1,691 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Direct I/O into memory whose page tables change: what a read returns must be
+ * in the pages that are mapped.
+ *
+ * Half of the CPUs read blocks of a RAM disk with O_DIRECT, which pins the
+ * target by GUP-fast. Each has a partner on another CPU that meanwhile collapses,
+ * splits, moves, migrates, pages out or replaces that memory. Each block of the
+ * disk holds its number and a generation, in every word; the target is scribbled
+ * over before each read, and looked at after it.
+ *
+ * What is legal, when nothing but what keeps content happened meanwhile: all was
+ * read, and all of it is there. With more than that:
+ *
+ *   moved (mremap), or not writable for a while (mprotect): the read may be
+ *	short or fail with EFAULT. What it says it read is there, in the memory
+ *	that was the target, wherever that is now; each sector beyond that is
+ *	either what was read or the scribble.
+ *   replaced page (munmap, mmap): a sector in it may also be zero.
+ *
+ * Moves, mprotect and replacement take a lock that the reader has while it
+ * scribbles and looks, but not while it reads. All else happens at any time.
+ *
+ *	-s seed		repeat the choices of another run (not its timing)
+ *	-t seconds	how long, 10 by default
+ *	-d device	/dev/ram0 by default; its content is lost
+ *	-w us		with CONFIG_DEBUG_PT_WALK: hold each walk up for so long
+ *			between reading entries and taking references
+ *	-c		see that it can fail: leave out the walk's last re-read, too;
+ *			then a wrong content is what is expected
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "kselftest.h"
+#include "vm_util.h"
+
+#define DEBUGFS		"/sys/kernel/debug/"
+#define HOOK		DEBUGFS "pt_walk/"
+#define MPOL_MOVE	2
+
+#define BIT(n)		(1U << (n))
+
+#define MAX_PAIRS	8
+#define SECTOR		512
+#define SECTOR_WORDS	(SECTOR / sizeof(uint64_t))
+#define SPARE_PAGES	64
+#define REPORTED	4	/* wrong sectors of a phase that are shown */
+#define SCRIBBLE	(1ull << 63)
+
+enum op { COLLAPSE, SPLIT, PROTECT, REPLACE, MOVE, MIGRATE, PAGEOUT, NR_OPS };
+
+/* What is done to the memory in one part of the test. */
+struct phase {
+	const char *name;
+	unsigned int ops;
+};
+
+static const struct phase phases[] = {
+	{ "collapse and split", BIT(COLLAPSE) | BIT(SPLIT) | BIT(PROTECT) },
+	{ "mremap", BIT(MOVE) | BIT(COLLAPSE) },
+	{ "munmap and mmap", BIT(REPLACE) | BIT(COLLAPSE) },
+	{ "migrate", BIT(MIGRATE) },
+	{ "page out", BIT(PAGEOUT) },
+	{ "all of it", BIT(NR_OPS) - 1 },
+};
+
+static const char * const op_name[] = {
+	"collapse", "split", "mprotect", "replace", "mremap", "migrate", "page out",
+};
+
+/* A reader and its partner; the target is size bytes at base. */
+struct pair {
+	int index, disk;
+	pthread_t thread[2];
+	unsigned int seed[2];
+	char *area, *base, *buf, *spare;
+	uint64_t first;		/* block on the disk */
+	uint32_t *generation;	/* of each block */
+
+	atomic_flag lock;
+	unsigned int barred;	/* moves and mprotects so far */
+	unsigned int replacement, *replaced;	/* the last one, of each page */
+
+	atomic_size_t aim;	/* the page that is read now */
+	unsigned int round;
+	unsigned long reads, failed_reads, changed_reads, wrong;
+	atomic_ulong done[NR_OPS];
+};
+
+/* One read. */
+struct target {
+	size_t page, pages;
+	uint64_t block;
+	ssize_t ret;
+	unsigned int barred, replacement;
+	unsigned long changes;
+};
+
+static struct pair pairs[MAX_PAIRS];
+static int nr_pairs, nr_cpus, cpu[CPU_SETSIZE];
+static size_t page_size, pmd_size, size, blocks;
+static unsigned int seed, seconds = 10, delay_us;
+static const char *device = "/dev/ram0";
+static bool control, numa, swap, debug_split;
+static unsigned int ops;
+static unsigned long all_wrong;
+static atomic_bool stop;
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void run_on(int n)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu[n % nr_cpus], &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void lock(struct pair *p)
+{
+	while (atomic_flag_test_and_set_explicit(&p->lock, memory_order_acquire))
+		sched_yield();
+}
+
+static void unlock(struct pair *p)
+{
+	atomic_flag_clear_explicit(&p->lock, memory_order_release);
+}
+
+static unsigned long changes(struct pair *p)
+{
+	unsigned long n = 0;
+
+	for (int i = 0; i < NR_OPS; i++)
+		n += atomic_load_explicit(&p->done[i], memory_order_relaxed);
+	return n;
+}
+
+static char *map(char *addr, size_t len, int prot)
+{
+	return mmap(addr, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		    (addr ? MAP_FIXED : 0), -1, 0);
+}
+
+/* ---- Content. ---- */
+
+static uint64_t data_word(struct pair *p, uint64_t block, size_t i)
+{
+	return (uint64_t)(p->generation[block] & 0x7fff) << 48 |
+	       (p->first + block) << 16 | i;
+}
+
+static uint64_t scribble_word(struct pair *p, size_t i)
+{
+	return SCRIBBLE | (uint64_t)p->round << 16 | i;
+}
+
+static void scribble(struct pair *p, const struct target *t)
+{
+	uint64_t *word = (void *)(p->base + t->page * page_size);
+
+	for (size_t i = 0; i < t->pages * page_size / sizeof(*word); i++)
+		word[i] = scribble_word(p, i & 0xffff);
+}
+
+/* New content for some blocks of the disk, from memory that stays as it is. */
+static bool write_blocks(struct pair *p, uint64_t block, size_t n)
+{
+	uint64_t *word = (void *)p->buf;
+	size_t words = page_size / sizeof(*word);
+
+	for (size_t b = 0; b < n; b++) {
+		p->generation[block + b] = p->generation[block + b] % 0x7fff + 1;
+		for (size_t i = 0; i < words; i++)
+			word[b * words + i] = data_word(p, block + b, i);
+	}
+	return pwrite(p->disk, p->buf, n * page_size,
+		      (p->first + block) * page_size) == (ssize_t)(n * page_size);
+}
+
+static bool sector_is(struct pair *p, const struct target *t, size_t pos, char what)
+{
+	const uint64_t *word = (void *)(p->base + t->page * page_size + pos);
+	uint64_t block = t->block + pos / page_size, want = 0;
+
+	for (size_t i = 0; i < SECTOR_WORDS; i++) {
+		if (what == 'd')
+			want = data_word(p, block, pos % page_size / sizeof(*word) + i);
+		else if (what == 's')
+			want = scribble_word(p, (pos / sizeof(*word) + i) & 0xffff);
+		if (word[i] != want)
+			return false;
+	}
+	return true;
+}
+
+static bool legal(struct pair *p, const struct target *t, size_t pos)
+{
+	bool replaced = p->replaced[t->page + pos / page_size] > t->replacement;
+
+	if (sector_is(p, t, pos, 'd'))
+		return true;
+	if (replaced && sector_is(p, t, pos, 0))
+		return true;
+	return t->ret < (ssize_t)(pos + SECTOR) && sector_is(p, t, pos, 's');
+}
+
+static void report(struct pair *p, const struct target *t, size_t pos)
+{
+	uint64_t seen = *(uint64_t *)(p->base + t->page * page_size + pos);
+	const char *what = "of nobody";
+
+	if (p->wrong++ >= REPORTED)
+		return;
+	if (seen & SCRIBBLE)
+		what = (uint32_t)(seen >> 16) == p->round ? "the scribble" : "an older scribble";
+	else if (seen)
+		what = "a block";
+	ksft_print_msg("reader %d round %u: %zd of %zu bytes read from block %llu to page %zu: at byte %zu is %#llx, %s\n",
+		       p->index, p->round, t->ret, t->pages * page_size,
+		       (unsigned long long)(p->first + t->block), t->page, pos,
+		       (unsigned long long)seen, what);
+}
+
+static void check(struct pair *p, const struct target *t)
+{
+	ssize_t len = t->pages * page_size;
+	bool barred = p->barred != t->barred;
+
+	p->reads++;
+	p->failed_reads += t->ret < len;
+	p->changed_reads += changes(p) != t->changes;
+	if (t->ret < len && !barred && p->wrong++ < REPORTED)
+		ksft_print_msg("reader %d round %u: %zd of %zd bytes were read, %s\n",
+			       p->index, p->round, t->ret, len, strerror(errno));
+	for (ssize_t pos = 0; pos < len; pos += SECTOR)
+		if (!legal(p, t, pos))
+			report(p, t, pos);
+}
+
+/* ---- The reader. ---- */
+
+static size_t below(unsigned int *s, size_t n)
+{
+	return rand_r(s) % n;
+}
+
+/* Most reads are short, some as long as one bio can be. */
+static void choose(struct pair *p, struct target *t)
+{
+	unsigned int *s = &p->seed[0];
+
+	t->pages = 1 + below(s, !control && !below(s, 8) ? 256 : 8);
+	t->page = below(s, size / page_size - t->pages + 1);
+	t->block = below(s, blocks - t->pages + 1);
+}
+
+static void *reader(void *arg)
+{
+	struct pair *p = arg;
+
+	run_on(2 * p->index);
+	while (!stop) {
+		struct target t;
+		char *addr;
+
+		choose(p, &t);
+		p->round++;
+		if (!below(&p->seed[0], 4) && !write_blocks(p, t.block, t.pages))
+			ksft_exit_fail_perror("writing the RAM disk");
+
+		lock(p);
+		scribble(p, &t);
+		t.barred = p->barred;
+		t.replacement = p->replacement;
+		t.changes = changes(p);
+		addr = p->base + t.page * page_size;
+		p->aim = t.page;
+		unlock(p);
+		/* No page may hide from the partner in a batch of this CPU. */
+		if (control || p->round & 1)
+			madvise(p->buf, page_size, MADV_COLD);
+
+		t.ret = pread(p->disk, addr, t.pages * page_size,
+			      (p->first + t.block) * page_size);
+
+		lock(p);
+		check(p, &t);
+		unlock(p);
+	}
+	return NULL;
+}
+
+/* ---- The partner: true if it was done. ---- */
+
+static bool collapse(struct pair *p, char *addr, size_t len)
+{
+	return !madvise(p->base, size, MADV_COLLAPSE);
+}
+
+static bool split(struct pair *p, char *addr, size_t len)
+{
+	int fd = open(DEBUGFS "split_huge_pages", O_WRONLY);
+	char cmd[64];
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = snprintf(cmd, sizeof(cmd), "%d,%p,%p", getpid(), addr, addr + len);
+	n = write(fd, cmd, n);
+	close(fd);
+	return n > 0;
+}
+
+static bool protect(struct pair *p, char *addr, size_t len)
+{
+	bool ok;
+
+	p->barred++;
+	ok = !mprotect(addr, page_size, PROT_READ);
+	return ok & !mprotect(addr, page_size, PROT_READ | PROT_WRITE);
+}
+
+static bool replace(struct pair *p, char *addr, size_t len)
+{
+	p->replaced[(addr - p->base) / page_size] = ++p->replacement;
+	if (map(addr, page_size, PROT_READ | PROT_WRITE) != addr)
+		ksft_exit_fail_perror("mmap");
+	return !madvise(addr, page_size, MADV_HUGEPAGE);
+}
+
+/* To the other half of the area, in every second round not aligned to a PMD. */
+static bool move(struct pair *p, char *addr, size_t len)
+{
+	char *old = p->base, *half = p->area + size + pmd_size;
+	char *to = old < half ? half : p->area;
+
+	to += below(&p->seed[1], 2) * page_size;
+	p->barred++;
+	if (mremap(old, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		return false;
+	p->base = to;
+	if (map(old, size, PROT_NONE) != old)
+		ksft_exit_fail_perror("mmap");
+	return true;
+}
+
+static bool migrate(struct pair *p, char *addr, size_t len)
+{
+	int n = len / page_size, node[n], status[n];
+	void *page[n];
+
+	for (int i = 0; i < n; i++)
+		page[i] = addr + i * page_size;
+	if (syscall(SYS_move_pages, 0, n, page, NULL, status, 0) < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		node[i] = status[i] != 1;
+	return syscall(SYS_move_pages, 0, n, page, node, status, MPOL_MOVE) >= 0;
+}
+
+static bool page_out(struct pair *p, char *addr, size_t len)
+{
+	return !madvise(addr, len, MADV_PAGEOUT);
+}
+
+static bool (* const do_op[])(struct pair *p, char *addr, size_t len) = {
+	collapse, split, protect, replace, move, migrate, page_out,
+};
+
+/*
+ * Pages freed on this CPU last come back first: who still uses one without a
+ * right to it writes here, and not where it was asked to.
+ */
+static void reuse_freed_pages(struct pair *p)
+{
+	for (size_t i = 0; i < SPARE_PAGES; i++)
+		p->spare[i * page_size] = 1;
+}
+
+static enum op choose_op(struct pair *p)
+{
+	for (;;) {
+		enum op op = below(&p->seed[1], NR_OPS);
+
+		if (ops & BIT(op))
+			return op;
+	}
+}
+
+/* Mostly where the reader is now. */
+static char *choose_range(struct pair *p, size_t *len)
+{
+	unsigned int *s = &p->seed[1];
+	size_t pages = 1 + below(s, control || below(s, 4) ? 8 : 64);
+	size_t all = size / page_size, page = p->aim;
+
+	if (!control && !below(s, 4))
+		page = below(s, all);
+	if (page + pages > all)
+		page = all - pages;
+	*len = pages * page_size;
+	return p->base + page * page_size;
+}
+
+/* A walk that is made wrong sits in its window: now. */
+static void wait_for_walk(void)
+{
+	while (!stop && !read_num(HOOK "hits"))
+		;
+	write_num(HOOK "hits", 0);
+}
+
+static void *partner(void *arg)
+{
+	struct pair *p = arg;
+
+	run_on(2 * p->index + 1);
+	while (!stop) {
+		enum op op = choose_op(p);
+		bool locked = BIT(op) & (BIT(PROTECT) | BIT(REPLACE) | BIT(MOVE));
+		size_t len;
+		char *addr;
+
+		if (control)
+			wait_for_walk();
+		if (locked)
+			lock(p);
+		madvise(p->spare, SPARE_PAGES * page_size, MADV_DONTNEED);
+		addr = choose_range(p, &len);
+		if (do_op[op](p, addr, len))
+			atomic_fetch_add_explicit(&p->done[op], 1, memory_order_relaxed);
+		if (locked)
+			unlock(p);
+		reuse_freed_pages(p);
+		usleep(below(&p->seed[1], 100));
+	}
+	return NULL;
+}
+
+/* ---- Both together. ---- */
+
+static unsigned int available(unsigned int wanted)
+{
+	if (!numa)
+		wanted &= ~BIT(MIGRATE);
+	if (!swap)
+		wanted &= ~BIT(PAGEOUT);
+	if (!debug_split)
+		wanted &= ~BIT(SPLIT);
+	return wanted;
+}
+
+static void run(double time)
+{
+	struct timespec ts = { time, (time - (long)time) * 1e9 };
+
+	stop = false;
+	for (int i = 0; i < nr_pairs; i++) {
+		struct pair *p = &pairs[i];
+
+		p->reads = p->failed_reads = p->changed_reads = p->wrong = 0;
+		for (int op = 0; op < NR_OPS; op++)
+			p->done[op] = 0;
+		if (pthread_create(&p->thread[0], NULL, reader, p) ||
+		    pthread_create(&p->thread[1], NULL, partner, p))
+			ksft_exit_fail_msg("no thread\n");
+	}
+	nanosleep(&ts, NULL);
+	stop = true;
+	for (int i = 0; i < nr_pairs; i++)
+		for (int j = 0; j < 2; j++)
+			pthread_join(pairs[i].thread[j], NULL);
+}
+
+/* Everything that was to be done was done at least once; of a mixture, most. */
+static bool enough_done(void)
+{
+	int missing = 0, wanted = 0;
+
+	for (int op = 0; op < NR_OPS; op++) {
+		unsigned long n = 0;
+
+		if (!(ops & BIT(op)))
+			continue;
+		for (int i = 0; i < nr_pairs; i++)
+			n += pairs[i].done[op];
+		ksft_print_msg("%s: %lu times\n", op_name[op], n);
+		wanted++;
+		missing += !n;
+	}
+	return wanted > 3 ? missing <= wanted / 2 : !missing;
+}
+
+static void one(const struct phase *phase, double time)
+{
+	unsigned long reads = 0, failed = 0, changed = 0, wrong = 0;
+	bool done;
+
+	ops = available(phase->ops);
+	if (!(ops & ~BIT(COLLAPSE))) {
+		if (control)
+			return;
+		ksft_test_result_skip("%s: needs %s\n", phase->name,
+				      phase->ops & BIT(MIGRATE) ? "two NUMA nodes" : "swap");
+		return;
+	}
+	run(time);
+	for (int i = 0; i < nr_pairs; i++) {
+		reads += pairs[i].reads;
+		failed += pairs[i].failed_reads;
+		changed += pairs[i].changed_reads;
+		wrong += pairs[i].wrong;
+	}
+	ksft_print_msg("%lu reads, %lu with a change meanwhile, %lu short or failed, %lu wrong\n",
+		       reads, changed, failed, wrong);
+	done = enough_done();
+	all_wrong += wrong;
+	if (!control)
+		ksft_test_result(done && changed && !wrong, "%s\n", phase->name);
+}
+
+/* Pages paged out go to somebody else, without waiting for the walk. */
+static void run_control(void)
+{
+	static const struct phase phase = { "page out", BIT(PAGEOUT) };
+
+	ksft_set_plan(1);
+	one(&phase, seconds);
+	ksft_test_result(all_wrong, "wrong content, as asked for\n");
+}
+
+static void run_all(void)
+{
+	ksft_set_plan(ARRAY_SIZE(phases));
+	for (size_t i = 0; i < ARRAY_SIZE(phases); i++)
+		one(&phases[i], (double)seconds / ARRAY_SIZE(phases));
+}
+
+/* ---- Set-up. ---- */
+
+static bool has_line(const char *file, int nr)
+{
+	FILE *f = fopen(file, "r");
+	char line[256];
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n++;
+	if (f)
+		fclose(f);
+	return n >= nr;
+}
+
+static void find_cpus(void)
+{
+	cpu_set_t set;
+
+	sched_getaffinity(0, sizeof(set), &set);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &set))
+			cpu[nr_cpus++] = i;
+	nr_pairs = nr_cpus / 2 < MAX_PAIRS ? nr_cpus / 2 : MAX_PAIRS;
+	if (control && nr_pairs)
+		nr_pairs = 1;
+	if (!nr_pairs)
+		ksft_exit_skip("needs 2 CPUs\n");
+}
+
+static void find_disk(void)
+{
+	int fd = open(device, O_RDONLY);
+	uint64_t bytes = 0;
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
+		ksft_exit_skip("needs root, and a RAM disk at %s\n", device);
+	close(fd);
+	blocks = bytes / page_size / nr_pairs;
+	if (blocks > 1024)
+		blocks = 1024;
+	if (blocks < 256)
+		ksft_exit_skip("needs %zu KiB at %s\n", nr_pairs * 256 * page_size / 1024, device);
+}
+
+static void set_up(struct pair *p, int index)
+{
+	p->index = index;
+	p->seed[0] = seed + 2 * index;
+	p->seed[1] = seed + 2 * index + 1;
+	p->first = index * blocks;
+	p->disk = open(device, O_RDWR | O_DIRECT);
+	p->generation = calloc(blocks, sizeof(*p->generation));
+	p->replaced = calloc(size / page_size, sizeof(*p->replaced));
+	p->buf = map(NULL, 256 * page_size, PROT_READ | PROT_WRITE);
+	p->spare = map(NULL, SPARE_PAGES * page_size, PROT_READ | PROT_WRITE);
+	p->area = map(NULL, 2 * size + 3 * pmd_size, PROT_NONE);
+	if (p->disk < 0 || !p->generation || !p->replaced || p->buf == MAP_FAILED ||
+	    p->spare == MAP_FAILED || p->area == MAP_FAILED)
+		ksft_exit_fail_perror("set-up");
+	madvise(p->spare, SPARE_PAGES * page_size, MADV_NOHUGEPAGE);
+	p->area = (char *)(((uintptr_t)p->area + pmd_size - 1) & -pmd_size);
+	p->base = map(p->area, size, PROT_READ | PROT_WRITE);
+	madvise(p->base, size, control ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	memset(p->base, 0, size);
+	for (uint64_t block = 0; block < blocks; block += 256)
+		if (!write_blocks(p, block, blocks - block < 256 ? blocks - block : 256))
+			ksft_exit_fail_perror("writing the RAM disk");
+}
+
+static void set_hook(pid_t pid, unsigned int us, unsigned int skip)
+{
+	if (!us && !skip)
+		return;
+	if (access(HOOK "skip", W_OK))
+		ksft_exit_skip("needs CONFIG_DEBUG_PT_WALK\n");
+	write_num(HOOK "delay_read_us", us);
+	write_num(HOOK "skip", pid ? skip : 0);
+	write_num(HOOK "pid", pid);
+}
+
+static void read_options(int argc, char **argv)
+{
+	int opt;
+
+	seed = now() * 1e6;
+	while ((opt = getopt(argc, argv, "s:t:d:w:c")) != -1) {
+		if (opt == 's')
+			seed = strtoul(optarg, NULL, 0);
+		else if (opt == 't')
+			seconds = strtoul(optarg, NULL, 0);
+		else if (opt == 'd')
+			device = optarg;
+		else if (opt == 'w')
+			delay_us = strtoul(optarg, NULL, 0);
+		else if (opt == 'c')
+			control = true;
+		else
+			ksft_exit_fail_msg("usage: [-s seed] [-t seconds] [-d device] [-w us] [-c]\n");
+	}
+	if (control && !delay_us)
+		delay_us = 200000;
+}
+
+int main(int argc, char **argv)
+{
+	read_options(argc, argv);
+	ksft_print_header();
+	page_size = psize();
+	pmd_size = read_pmd_pagesize() ?: page_size * page_size / sizeof(uint64_t);
+	size = 2 * pmd_size;
+	numa = !access("/sys/devices/system/node/node1", F_OK);
+	swap = has_line("/proc/swaps", 2);
+	debug_split = !access(DEBUGFS "split_huge_pages", W_OK);
+	find_cpus();
+	find_disk();
+	for (int i = 0; i < nr_pairs; i++)
+		set_up(&pairs[i], i);
+
+	ksft_print_msg("%u s on %d CPUs, again: gup_fast_dio -s %u -t %u -w %u%s\n",
+		       seconds, nr_cpus, seed, seconds, delay_us, control ? " -c" : "");
+	set_hook(getpid(), delay_us, control ? 1 : 0);
+	if (control)
+		run_control();
+	else
+		run_all();
+	set_hook(0, delay_us, 0);
+	ksft_finished();
+}
