@@ -273,7 +273,7 @@ static void choose(struct pair *p, struct target *t)
 {
 	unsigned int *s = &p->seed[0];
 
-	t->pages = 1 + below(s, !control && !below(s, 8) ? 256 : 8);
+	t->pages = 1 + below(s, control ? 1 : below(s, 8) ? 8 : 256);
 	t->page = below(s, size / page_size - t->pages + 1);
 	t->block = below(s, blocks - t->pages + 1);
 }
@@ -289,7 +289,7 @@ static void *reader(void *arg)
 
 		choose(p, &t);
 		p->round++;
-		if (!below(&p->seed[0], 4) && !write_blocks(p, t.block, t.pages))
+		if (!control && !below(&p->seed[0], 4) && !write_blocks(p, t.block, t.pages))
 			ksft_exit_fail_perror("writing the RAM disk");
 
 		lock(p);
@@ -415,7 +415,7 @@ static enum op choose_op(struct pair *p)
 static char *choose_range(struct pair *p, size_t *len)
 {
 	unsigned int *s = &p->seed[1];
-	size_t pages = 1 + below(s, control || below(s, 4) ? 8 : 64);
+	size_t pages = 1 + below(s, control ? 1 : below(s, 4) ? 8 : 64);
 	size_t all = size / page_size, page = p->aim;
 
 	if (!control && !below(s, 4))
@@ -661,7 +661,7 @@ static void read_options(int argc, char **argv)
 			ksft_exit_fail_msg("usage: [-s seed] [-t seconds] [-d device] [-w us] [-c]\n");
 	}
 	if (control && !delay_us)
-		delay_us = 200000;
+		delay_us = 100000;
 }
 
 int main(int argc, char **argv)
