@@ -237,13 +237,12 @@ static void deposited(struct kunit *test)
 {
 	struct pt_free_test *t = map(test, 1);
 	struct mm_struct *mm = current->mm;
-	pmd_t *pmd = pmd_off(mm, ADDR);
 
 	reader_enter(test, t);
 	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
 	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
 		kunit_skip(test, "no huge page to be had");
-	KUNIT_ASSERT_PTR_EQ(test, pmd_huge_pte(mm, pmd), t->table[0]);
+	KUNIT_ASSERT_PTR_EQ(test, pmd_huge_pte(mm, pmd_off(mm, ADDR)), t->table[0]);
 
 	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
 	expect_freed_after_reader(test, t);
