@@ -40,6 +40,11 @@
 #define GB		(1UL << 30)
 #define FOLL_WRITE	0x01
 #define REPEATS		5
+/*
+ * Longer than any pin takes, to meet every timer of the kernel. Not asleep: QEMU
+ * under -icount may not wake up from that on a busy machine.
+ */
+#define IDLE_NS		300000000
 #define PM_PFN		((1ULL << 55) - 1)
 
 #define COLLAPSES	512
@@ -360,13 +365,6 @@ static void pin_once(int gup, char *p, size_t size)
 		err(1, "pinning %zu MiB", size / MB);
 }
 
-/* Busy in user space, then asleep: every timer of the kernel comes by. */
-static void idle(void)
-{
-	spin_ns(100000000);
-	sleep(1);
-}
-
 static void irqsoff(int gup, char *p, size_t mib)
 {
 	char key[32];
@@ -376,7 +374,7 @@ static void irqsoff(int gup, char *p, size_t mib)
 		if (mib)
 			pin_once(gup, p, mib * MB);
 		else
-			idle();
+			spin_ns(IDLE_NS);
 	snprintf(key, sizeof(key), mib < 1024 ? "pin-%zuM" : "pin-%zuG",
 		 mib < 1024 ? mib : mib / 1024);
 	printf("irqsoff/%s\tus\t%lu\n", mib ? key : "idle", longest_us());
