@@ -14,7 +14,9 @@ help: ## this page
 
 run: ## patched against unpatched: build, boot, measure, report: 5 min (empty: two kernels more than 8 min)
 	@scripts/run/deps build qemu report selftests
-	@$(MAKE) bench report
+	@scripts/series/assemble
+	@scripts/run/bench
+	@$(MAKE) report
 
 check: ## the test command: lint, series, scripts, harness, KUnit, selftests: 11 min (empty: 21 min)
 	@scripts/run/check
