@@ -63,6 +63,7 @@ struct race_case {
 	const char *(*map)(struct race *r);
 	int (*update)(struct race *r);
 	int pages;	/* pinned by a call, if not PAGES */
+	bool leaf;	/* the PMD maps them */
 };
 
 extern const struct race_case
