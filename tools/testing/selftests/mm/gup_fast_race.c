@@ -285,7 +285,8 @@ static void set_hook(struct race *r, enum window where, unsigned long skip)
 	set_pid(r, 0);
 	if (!r->hook)
 		return;
-	write_num(HOOK "delay_path_us", r->window == PATH ? DELAY_US : 0);
+	/* Nothing is timed against this one, and a collapse takes long. */
+	write_num(HOOK "delay_path_us", r->window == PATH ? 4 * DELAY_US : 0);
 	write_num(HOOK "delay_read_us", r->window == READ ? DELAY_US : 0);
 	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);
 	write_num(HOOK "skip", skip);

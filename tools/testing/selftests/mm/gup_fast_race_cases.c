@@ -415,12 +415,9 @@ static int update_collapse_free(struct race *r)
 {
 	int error = update_collapse(r);
 
+	/* No write here yet: it would bring T back as a page table. */
 	r->gone = true;
-	if (error || madvise(r->src, r->size, MADV_DONTNEED))
-		return error ?: errno;
-	reuse_freed_pages(r);
-	put(r, r->src, NEW, 0, PAGES);
-	return 0;
+	return error || !madvise(r->src, r->size, MADV_DONTNEED) ? error : errno;
 }
 
 /*
