@@ -97,7 +97,9 @@ static __always_inline void gup_fast_account(struct gup_fast *g,
  * Step (4) down to @leaf: is the path that of step (1)? The entries, if @leaf
  * is a table of them, are read after this. Each smp_rmb() orders the level
  * above it before the one below. It pairs with the barrier of an updater
- * between editing a table and attaching it, as the smp_wmb() in pmd_install().
+ * between editing a table and attaching it again. Only a collapse to less than
+ * a PMD does that today, in __folio_mark_uptodate(), to PTE tables. The others
+ * keep the contract of linux/pt_walk.h for tables of all levels.
  */
 static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 					       enum pgtable_level leaf)
@@ -533,7 +535,7 @@ static noinline bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
 		return false;
 
-	ptem = pte_offset_map(&g->pmd, addr);
+	ptem = pt_walk_pte_map(g->pmd, addr);
 	if (!ptem)
 		return false;
 
@@ -556,7 +558,7 @@ static noinline bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 			break;
 	}
 unmap:
-	pte_unmap(ptem);
+	pt_walk_pte_unmap(ptem);
 	return !nr;
 }
 
@@ -686,7 +688,10 @@ unsigned long gup_fast(unsigned long start, unsigned long end,
 	if (!(flags & FOLL_PIN))
 		return nr;
 
-	/* Pairs with smp_mb() in copy_page_range(): either it sees the pins ... */
+	/*
+	 * Pairs with smp_mb() in copy_page_range(), the atomic of step (3)
+	 * being the other: fork() sees the pins, or this sees its count.
+	 */
 	if (read_seqcount_retry(fork_seq, seq)) {
 		gup_fast_unpin_user_pages(pages, nr);
 		return 0;

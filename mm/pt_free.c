@@ -25,32 +25,12 @@
  *
  * Nothing here fails for want of memory, and nothing is freed early for it.
  */
-#include <linux/fault-inject.h>
 #include <linux/gfp.h>
-#include <linux/init.h>
 #include <linux/mm.h>
-#include <linux/pgalloc.h>
-#include <linux/pt_walk.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <asm/tlb.h>
 #include "pt_free.h"
-
-#ifdef CONFIG_FAIL_PT_BATCH
-DECLARE_FAULT_ATTR(fail_pt_batch);
-
-static int __init fail_pt_batch_init(void)
-{
-	fault_create_debugfs_attr("fail_pt_batch", NULL, &fail_pt_batch);
-	return 0;
-}
-late_initcall(fail_pt_batch_init);
-#endif
-
-#ifdef CONFIG_MMU_GATHER_TABLE_FREE
-/*
- * Batches
- */
 
 /* May fail: it runs deep inside of unmap, also when memory is short. */
 static struct mmu_table_batch *pt_free_batch_alloc(void)
@@ -66,14 +46,6 @@ static struct mmu_table_batch *pt_free_batch_alloc(void)
 	return batch;
 }
 
-static void pt_free_batch_now(struct mmu_table_batch *batch)
-{
-	for (unsigned int i = 0; i < batch->nr; i++)
-		__tlb_remove_table(batch->tables[i]);
-
-	free_page((unsigned long)batch);
-}
-
 /*
  * Hardware may cache tables above the leaf, and some has to be told before
  * the table is gone. Lockless walks are another matter.
@@ -84,25 +56,16 @@ static void pt_free_invalidate(struct mmu_gather *tlb)
 		tlb_flush_mmu_tlbonly(tlb);
 }
 
-#ifdef CONFIG_MMU_GATHER_RCU_TABLE_FREE
 static void pt_free_batch_rcu(struct rcu_head *head)
 {
-	pt_free_batch_now(container_of(head, struct mmu_table_batch, rcu));
+	struct mmu_table_batch *batch = container_of(head, struct mmu_table_batch, rcu);
+
+	for (unsigned int i = 0; i < batch->nr; i++)
+		__tlb_remove_table(batch->tables[i]);
+
+	free_page((unsigned long)batch);
 }
 
-static void pt_free_batch(struct mmu_table_batch *batch)
-{
-	call_rcu(&batch->rcu, pt_free_batch_rcu);
-}
-
-#ifdef CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE
-/* Several tables share a page, so there is no rcu_head for each. */
-static void pt_free_one(void *table)
-{
-	synchronize_rcu();
-	__tlb_remove_table(table);
-}
-#else
 static void pt_free_one_rcu(struct rcu_head *head)
 {
 	__tlb_remove_table(container_of(head, struct ptdesc, pt_rcu_head));
@@ -112,23 +75,14 @@ static void pt_free_one(void *table)
 {
 	struct ptdesc *ptdesc = table;
 
+	/* Several tables share a page, so there is no rcu_head for each. */
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE)) {
+		synchronize_rcu();
+		__tlb_remove_table(table);
+		return;
+	}
 	call_rcu(&ptdesc->pt_rcu_head, pt_free_one_rcu);
 }
-#endif /* CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE */
-
-#else /* !CONFIG_MMU_GATHER_RCU_TABLE_FREE */
-
-/* The flush has interrupted every CPU that could be walking. */
-static void pt_free_batch(struct mmu_table_batch *batch)
-{
-	pt_free_batch_now(batch);
-}
-
-static void pt_free_one(void *table)
-{
-	__tlb_remove_table(table);
-}
-#endif /* CONFIG_MMU_GATHER_RCU_TABLE_FREE */
 
 /**
  * tlb_table_flush() - send the tables gathered so far on their way
@@ -145,7 +99,7 @@ void tlb_table_flush(struct mmu_gather *tlb)
 
 	tlb->batch = NULL;
 	pt_free_invalidate(tlb);
-	pt_free_batch(batch);
+	call_rcu(&batch->rcu, pt_free_batch_rcu);
 }
 
 /**
@@ -176,45 +130,8 @@ void tlb_remove_table(struct mmu_gather *tlb, void *table)
 	if (batch->nr == MAX_TABLE_BATCH)
 		tlb_table_flush(tlb);
 }
-#endif /* CONFIG_MMU_GATHER_TABLE_FREE */
 
-#ifdef CONFIG_TRANSPARENT_HUGEPAGE
-/*
- * Single PTE tables
- */
-
-#ifndef pte_free_defer
-static void pte_free_rcu(struct rcu_head *head)
-{
-	struct ptdesc *ptdesc = container_of(head, struct ptdesc, pt_rcu_head);
-
-	pte_free(NULL, ptdesc_page(ptdesc));
-}
-
-/**
- * pte_free_defer() - free a PTE table when no lockless walk can be in it
- * @mm: whose table it was; may be gone before the table is
- * @pgtable: the table, unhooked and invalidated
- *
- * An architecture whose tables are not whole pages has its own.
- *
- * Context: Any.
- */
-void pte_free_defer(struct mm_struct *mm, pgtable_t pgtable)
-{
-	call_rcu(&page_ptdesc(pgtable)->pt_rcu_head, pte_free_rcu);
-}
-#endif /* pte_free_defer */
-#endif /* CONFIG_TRANSPARENT_HUGEPAGE */
-
-#ifndef CONFIG_PT_WALK_RCU
-/*
- * Walks that have interrupts disabled are waited for by interrupting them,
- * except where every TLB flush does that anyway.
- */
-
-#ifdef CONFIG_MMU_GATHER_RCU_TABLE_FREE
-static void pt_walk_sync_ipi(void *unused)
+static void tlb_remove_table_interrupt(void *unused)
 {
 	/* Being here is all. */
 }
@@ -228,12 +145,5 @@ static void pt_walk_sync_ipi(void *unused)
  */
 void tlb_remove_table_sync_one(void)
 {
-	smp_call_function(pt_walk_sync_ipi, NULL, true);
+	smp_call_function(tlb_remove_table_interrupt, NULL, true);
 }
-#endif /* CONFIG_MMU_GATHER_RCU_TABLE_FREE */
-
-void pt_walk_sync(struct mm_struct *mm)
-{
-	tlb_remove_table_sync_one();
-}
-#endif /* !CONFIG_PT_WALK_RCU */

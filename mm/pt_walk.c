@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lockless walks of page tables that take no references: what is mapped at an
- * address, as it was at some time during the walk.
+ * Lockless walks of page tables: waiting for them, and those that take no
+ * references, but say what is mapped at an address at some time during the
+ * walk.
  */
 #include <linux/cleanup.h>
 #include <linux/export.h>
@@ -11,10 +12,20 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/pt_walk.h>
+#include <asm/pt_walk.h>
+#include <asm/tlb.h>
+
+#ifndef CONFIG_PT_WALK_RCU
+void pt_walk_sync(struct mm_struct *mm)
+{
+	/* Nothing to do where every TLB flush interrupts everybody. */
+	tlb_remove_table_sync_one();
+}
+#endif
 
 static unsigned long pt_walk_pte_size(pmd_t pmd, unsigned long addr)
 {
-	pte_t *ptep = pte_offset_map(&pmd, addr);
+	pte_t *ptep = pt_walk_pte_map(pmd, addr);
 	unsigned long size = 0;
 	pte_t pte;
 
@@ -24,7 +35,7 @@ static unsigned long pt_walk_pte_size(pmd_t pmd, unsigned long addr)
 	pte = ptep_get_lockless(ptep);
 	if (pte_present(pte))
 		size = __pte_leaf_size(pmd, pte);
-	pte_unmap(ptep);
+	pt_walk_pte_unmap(ptep);
 	return size;
 }
 

@@ -7,7 +7,27 @@
 #ifndef _ASM_GENERIC_PT_WALK_H
 #define _ASM_GENERIC_PT_WALK_H
 
+#include <linux/highmem.h>
 #include <linux/pgtable.h>
+
+/*
+ * Map the table that @pmd, read before and no leaf, points to. Returns its
+ * entry for @addr, or NULL if @pmd is damaged. Unlike pte_offset_map() this
+ * enters no RCU read-side critical section: it relies on that of the walk.
+ */
+static inline pte_t *pt_walk_pte_map(pmd_t pmd, unsigned long addr)
+{
+	if (unlikely(pmd_bad(pmd)))
+		return NULL;
+	return __pte_map(&pmd, addr);
+}
+
+/* For each pt_walk_pte_map() that returned an entry, with any of its table. */
+static inline void pt_walk_pte_unmap(pte_t *ptep)
+{
+	if (IS_ENABLED(CONFIG_HIGHPTE))
+		kunmap_local(ptep);
+}
 
 #ifndef pt_walk_ptep_get
 /*

@@ -136,13 +136,13 @@ static inline void pt_walk_assert(void)
  *
  * Context: Process context, interrupts enabled. May hold spinlocks.
  */
-#ifdef CONFIG_PT_WALK_RCU
+#if defined(CONFIG_HAVE_GUP_FAST) && !defined(CONFIG_PT_WALK_RCU)
+void pt_walk_sync(struct mm_struct *mm);
+#else
 static inline void pt_walk_sync(struct mm_struct *mm)
 {
 	smp_mb(); /* (B); pairs with the atomic of gup_fast_grab_*(), step (3) */
 }
-#else
-void pt_walk_sync(struct mm_struct *mm);
 #endif
 
 #ifdef CONFIG_HAVE_GUP_FAST

@@ -163,12 +163,15 @@ static inline unsigned long pte_pfn(pte_t pte)
 #define pmd_page(x)	pfn_to_page((pmd_val(x) & PTE_PFN_MASK & PMD_MASK) >> PAGE_SHIFT)
 #define pud_page(x)	pfn_to_page((pud_val(x) & PTE_PFN_MASK & PUD_MASK) >> PAGE_SHIFT)
 
-#define pte_offset_map(pmdp, addr) ({				\
+#define pmd_bad(x)		false
+#define __pte_map(pmdp, addr) ({				\
 	unsigned long __pmd = pmd_val(READ_ONCE(*(pmdp)));	\
 								\
 	HARNESS_ENTRY(pte_t, __pmd, addr, PAGE_SHIFT);		\
 })
-#define pte_unmap(ptep)		((void)(ptep))
+#define kunmap_local(ptep)	((void)(ptep))
+#define pte_offset_map(pmdp, addr)	__pte_map(pmdp, addr)
+#define pte_unmap(ptep)		kunmap_local(ptep)
 
 /* The next border of a table's reach, or the end of the range. */
 static inline unsigned long harness_addr_end(unsigned long addr,
