@@ -100,29 +100,39 @@ static void hold_table(struct pt_free_test *t, unsigned long addr)
 	t->table[t->nr++] = table;
 }
 
-static struct pt_free_test *map(struct kunit *test, unsigned int nr)
+static void map_tables(struct kunit *test, unsigned int nr)
 {
-	struct pt_free_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	unsigned int i;
-
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->table = kunit_kcalloc(test, nr, sizeof(*t->table), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, t->table);
-	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	t->bytes = mm_pgtables_bytes(current->mm);
 	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(ADDR, nr * PMD_SIZE, PROT_READ | PROT_WRITE,
 					      MAP_PRIVATE | MAP_ANONYMOUS |
 					      MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0),
 			ADDR);
 	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, ADDR, nr * PMD_SIZE, MADV_NOHUGEPAGE), 0);
+	for (unsigned int i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)(ADDR + i * PMD_SIZE)), 0);
+}
+
+static struct pt_free_test *map(struct kunit *test, unsigned int nr)
+{
+	struct pt_free_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (nr > (TASK_SIZE - ADDR) / PMD_SIZE)
+		kunit_skip(test, "the address space is too small");
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->table = kunit_kcalloc(test, nr, sizeof(*t->table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->table);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+
+	/* A new mm may come with tables that the first unmap frees: with PAE. */
+	map_tables(test, nr);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	rcu_barrier();
+	t->bytes = mm_pgtables_bytes(current->mm);
 
 	KUNIT_ASSERT_EQ(test, kunit_add_action(test, put_tables, t), 0);
-	for (i = 0; i < nr; i++) {
-		unsigned long addr = ADDR + i * PMD_SIZE;
-
-		KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)addr), 0);
-		hold_table(t, addr);
-	}
+	map_tables(test, nr);
+	for (unsigned int i = 0; i < nr; i++)
+		hold_table(t, ADDR + i * PMD_SIZE);
 	return t;
 }
 
@@ -232,17 +242,28 @@ static void single(struct kunit *test)
 	expect_freed_after_reader(test, t);
 }
 
-/* A walk came in before the collapse; the huge page is zapped under it. */
-static void deposited(struct kunit *test)
+/*
+ * A huge page whose deposited table is the one that was live before. The
+ * reader comes in after the collapse, which waits for every CPU to schedule:
+ * it drains their LRU batches.
+ */
+static struct pt_free_test *map_collapsed(struct kunit *test)
 {
 	struct pt_free_test *t = map(test, 1);
 	struct mm_struct *mm = current->mm;
 
-	reader_enter(test, t);
 	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
 	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
 		kunit_skip(test, "no huge page to be had");
 	KUNIT_ASSERT_PTR_EQ(test, pmd_huge_pte(mm, pmd_off(mm, ADDR)), t->table[0]);
+	reader_enter(test, t);
+	return t;
+}
+
+/* The huge page is zapped. */
+static void deposited(struct kunit *test)
+{
+	struct pt_free_test *t = map_collapsed(test);
 
 	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
 	expect_freed_after_reader(test, t);
@@ -251,15 +272,11 @@ static void deposited(struct kunit *test)
 /* Split again: the table that was deposited is live again, then freed. */
 static void deposited_and_withdrawn(struct kunit *test)
 {
-	struct pt_free_test *t = map(test, 1);
-	struct mm_struct *mm = current->mm;
+	struct pt_free_test *t = map_collapsed(test);
 
-	reader_enter(test, t);
-	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
-	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
-		kunit_skip(test, "no huge page to be had");
 	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR + PMD_SIZE / 2, PMD_SIZE / 2), 0);
-	KUNIT_ASSERT_PTR_EQ(test, pmd_page(pmdp_get(pmd_off(mm, ADDR))), t->table[0]);
+	KUNIT_ASSERT_PTR_EQ(test, pmd_page(pmdp_get(pmd_off(current->mm, ADDR))),
+			    t->table[0]);
 
 	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE / 2), 0);
 	expect_freed_after_reader(test, t);
