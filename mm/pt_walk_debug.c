@@ -18,6 +18,7 @@
  *                   path; bit 6: deposited tables are freed at once
  *   hits            windows that were held open so far; write 0 to reset
  *   stale           walks that found themselves in a table that was freed
+ *   preemptible     1 where walks may be preempted, 0 where they are not
  *
  * The wait is a busy one, in the context of the walk or the collapse.
  */
@@ -33,6 +34,8 @@ static u32 pt_walk_debug_skip_mask;
 static u32 pt_walk_debug_delay_us[NR_PT_WALK_WINDOWS];
 static atomic_t pt_walk_debug_hits;
 static atomic_t pt_walk_debug_stale;
+static u32 pt_walk_debug_preemptible = IS_ENABLED(CONFIG_PT_WALK_RCU) &&
+				       IS_ENABLED(CONFIG_PREEMPT_RCU);
 
 static bool pt_walk_debug_current(void)
 {
@@ -88,6 +91,7 @@ static int __init pt_walk_debug_init(void)
 		debugfs_create_u32(delay[i], 0600, dir, &pt_walk_debug_delay_us[i]);
 	debugfs_create_atomic_t("hits", 0600, dir, &pt_walk_debug_hits);
 	debugfs_create_atomic_t("stale", 0600, dir, &pt_walk_debug_stale);
+	debugfs_create_u32("preemptible", 0400, dir, &pt_walk_debug_preemptible);
 	return 0;
 }
 late_initcall(pt_walk_debug_init);

@@ -9,8 +9,10 @@
  *
  * debugfs pt_walk/ (CONFIG_DEBUG_PT_WALK) holds the walk where races are:
  * between reading the upper levels and the entries ("path"), between that and
- * taking references ("read"), and between that and the validation ("ref"). A walk with interrupts off also holds up whoever waits
- * for a TLB flush; then only updaters that flush late run inside the window.
+ * taking references ("read"), and between that and the validation ("ref"). A
+ * walk with interrupts off also holds up whoever waits for a TLB flush; then
+ * only updaters that flush late run inside the window. Where a walk can be
+ * preempted, the updater also runs on its CPU, and takes that from it.
  *
  * Environment:
  *	GUP_FAST_RACE_SKIP=n		leave out re-reads, see pt_walk/skip
@@ -103,22 +105,41 @@ static void wait_us(unsigned int us)
 		;
 }
 
+/* Poll, but let the walker run meanwhile when it has no CPU of its own. */
+static void poll_again(struct race *r)
+{
+	if (r->same_cpu)
+		usleep(200);
+}
+
+static int outrank_walker(void)
+{
+	const struct sched_param param = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+}
+
 /* The updater starts when a walk sits in the window, or at about its time. */
 static void *updater(void *arg)
 {
 	struct race *r = arg;
+	int ret = 0;
 
-	run_on(r->cpu[1]);
+	if (r->same_cpu)
+		ret = outrank_walker();
+	else
+		run_on(r->cpu[1]);
 	__atomic_store_n(&r->ready, true, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&r->go, __ATOMIC_ACQUIRE))
-		;
+		poll_again(r);
 	if (r->window == NONE)
 		wait_us(r->jitter_us[1]);
 	else
 		while (!walker_in_window(r) &&
 		       !__atomic_load_n(&r->pinned, __ATOMIC_ACQUIRE))
-			;
-	r->update_error = r->c->update(r);
+			poll_again(r);
+	r->update_start = now_us();
+	r->update_error = ret ?: r->c->update(r);
 	r->update_end = now_us();
 	return NULL;
 }
@@ -155,9 +176,14 @@ static int pin(struct race *r, bool write)
  * that had returned by then (with a tenth to spare) was over before: the pin
  * must show what is mapped now. In all other cases the two overlap.
  */
+static bool in_window(struct race *r, uint64_t us)
+{
+	return r->hit && us < r->pin_start + DELAY_US - DELAY_US / 10;
+}
+
 static bool updated_inside(struct race *r)
 {
-	return r->hit && r->update_end < r->pin_start + DELAY_US - DELAY_US / 10;
+	return in_window(r, r->update_end);
 }
 
 /* Does what a pin shows fit some order of the pin and the update? */
@@ -267,6 +293,7 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 
 	r->nr_hit += r->hit;
 	r->nr_inside += updated_inside(r);
+	r->nr_preempted += r->same_cpu && in_window(r, r->update_start);
 	if (!ret)
 		check_pin(_metadata, r);
 	if (r->hook)
@@ -464,6 +491,9 @@ static void widened(struct __test_metadata *_metadata, struct race *r,
 	if (!r->hook)
 		SKIP(return, "needs CONFIG_DEBUG_PT_WALK");
 	set_hook(r, where, env_num("GUP_FAST_RACE_SKIP", 0));
+	r->nr_hit = 0;
+	r->nr_inside = 0;
+	r->nr_preempted = 0;
 	race(_metadata, r, WIDENED, write);
 	if (r->round < WIDENED)
 		return;
@@ -499,6 +529,30 @@ TEST_F(gup_fast_race, ref_ro)
 TEST_F(gup_fast_race, ref_rw)
 {
 	widened(_metadata, &self->r, REF, true);
+}
+
+/* An updater that starts while the walk is in the window took the CPU from it. */
+static void preempted(struct __test_metadata *_metadata, struct race *r,
+		      enum window where)
+{
+	if (!r->hook || !read_num(HOOK "preemptible"))
+		SKIP(return, "walks have interrupts or preemption disabled");
+	r->same_cpu = true;
+	widened(_metadata, r, where, true);
+	if (r->round < WIDENED)
+		return;
+	TH_LOG("%d of %d walks were preempted", r->nr_preempted, WIDENED);
+	EXPECT_GT(r->nr_preempted, 0);
+}
+
+TEST_F(gup_fast_race, preempted_read)
+{
+	preempted(_metadata, &self->r, READ);
+}
+
+TEST_F(gup_fast_race, preempted_ref)
+{
+	preempted(_metadata, &self->r, REF);
 }
 
 TEST_F(gup_fast_race, unwidened)

@@ -47,12 +47,13 @@ struct race {
 	unsigned int round;
 	enum window window;
 	bool gone, moved, ready, go, hit, pinned;
+	bool same_cpu;		/* the updater preempts the walker */
 	unsigned int jitter_us[2];
 	int update_error;
 	long stale;
-	uint64_t pin_start, update_end;
+	uint64_t pin_start, update_start, update_end;
 
-	int nr_hit, nr_inside, nr_illegal;
+	int nr_hit, nr_inside, nr_preempted, nr_illegal;
 };
 
 /*
