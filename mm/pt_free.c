@@ -110,8 +110,8 @@ void tlb_table_flush(struct mmu_gather *tlb)
  *
  * The table is freed after the TLB is flushed and a grace period has passed.
  *
- * Context: Any in which the TLB may be flushed. Where CONFIG_PT_RECLAIM is
- * set it does not sleep.
+ * Context: Any in which the TLB may be flushed. Sleeps only when memory is
+ * short, and only with CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE.
  */
 void tlb_remove_table(struct mmu_gather *tlb, void *table)
 {
