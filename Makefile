@@ -43,8 +43,8 @@ stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out:
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
 
-check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; and with PAE: (empty: 40 min)
-	@scripts/run/check debug pae
+check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 60 min)
+	@scripts/run/check debug locking kcsan pae
 
 matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
 	@scripts/run/matrix

@@ -257,8 +257,7 @@ static __always_inline bool gup_fast_pte_run(pte_t *ptep, pte_t pte)
 
 /*
  * How many of @max entries from @ptep on continue @pte: consecutive pages,
- * same permissions. Counts from zero, so it serves to find a batch, step (2),
- * and to validate it, step (4).
+ * same permissions. Counts from zero, so it serves to validate, step (4).
  */
 static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 							unsigned int max)
@@ -274,6 +273,22 @@ static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 			break;
 	}
 	return nr;
+}
+
+/*
+ * Step (2): how many of them seem to? Where hardware treats a block of entries
+ * as one, it is enough to read one of each.
+ */
+static __always_inline unsigned int gup_fast_pte_find(pte_t *ptep, pte_t pte,
+						       unsigned int max)
+{
+	unsigned int nr = pte_batch_hint(ptep, pte);
+
+	if (nr == 1)
+		return gup_fast_pte_batch(ptep, pte, max);
+	while (nr < max && gup_fast_pte_matches(ptep + nr, pt_walk_pte_advance(pte, nr)))
+		nr += pte_batch_hint(ptep + nr, pte);
+	return min(nr, max);
 }
 
 /* How many of @nr pages from @page on can be pinned as they are mapped? */
@@ -321,7 +336,7 @@ static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 
 	/* May be nonsense as yet; gup_fast_grab_large() finds out. */
 	nr = compound_nr(&folio->page) - folio_page_idx(folio, page);
-	nr = gup_fast_pte_batch(ptep, pte, clamp(nr, 1U, max));
+	nr = gup_fast_pte_find(ptep, pte, clamp(nr, 1U, max));
 	if (!nr)
 		return 0;
 

@@ -7,6 +7,7 @@
 case $ARCH in
 x86_64)
 	KARCH=x86
+	DEBARCH=amd64
 	CROSS=
 	TARGET=bzImage
 	IMAGE=arch/x86/boot/bzImage
@@ -17,6 +18,7 @@ x86_64)
 	;;
 i386)
 	KARCH=i386
+	DEBARCH=i386
 	CROSS=
 	TARGET=bzImage
 	IMAGE=arch/x86/boot/bzImage
@@ -27,6 +29,7 @@ i386)
 	;;
 arm64)
 	KARCH=arm64
+	DEBARCH=arm64
 	CROSS=aarch64-linux-gnu-
 	TARGET=Image
 	IMAGE=arch/arm64/boot/Image
@@ -37,6 +40,7 @@ arm64)
 	;;
 arm)
 	KARCH=arm
+	DEBARCH=armhf
 	CROSS=arm-linux-gnueabihf-
 	TARGET=zImage
 	IMAGE=arch/arm/boot/zImage
@@ -46,7 +50,7 @@ arm)
 	CONSOLE=ttyAMA0
 	;;
 *)
-	die "ARCH=$ARCH is not known" "ARCH=x86_64 (i386 has KUnit; arm64 and arm are built by make matrix, no more yet)"
+	die "ARCH=$ARCH is not known" "ARCH=x86_64 (i386 has KUnit; arm64 KUnit and figures; arm is built by make matrix, no more yet)"
 	;;
 esac
 

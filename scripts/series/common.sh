@@ -15,7 +15,7 @@
 # New files of the series stand under these folders, at their kernel paths ...
 CONTENT=(mm include arch Documentation tools fs kernel lib virt)
 # ... except for the host-side tools of this repository.
-NOT_CONTENT=(tools/conformance tools/bench tools/guest tools/models)
+NOT_CONTENT=(tools/conformance tools/bench tools/models)
 
 case $BUILD in
 /*) ;;
