@@ -18,7 +18,7 @@ run: ## patched against unpatched: build, boot, measure, report: 5 min (empty: t
 	@scripts/run/bench
 	@$(MAKE) report
 
-check: ## the test command: lint, series, scripts, harness, KUnit, selftests: 11 min (empty: 21 min)
+check: ## the test command: lint, series, scripts, harness, KUnit, selftests: (empty: 39 min)
 	@scripts/run/check
 
 tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
@@ -49,7 +49,7 @@ check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PA
 matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
 	@scripts/run/matrix
 
-harness: ## the walker in user space, on the real processor: 1 min
+harness: ## the walker in user space, on the real processor: 35 s when built
 	@scripts/run/deps build harness report
 	@scripts/run/harness
 	@scripts/run/report | tail -n 2
