@@ -12,7 +12,7 @@ help: ## this page
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo 'Variables: ARCH=x86_64  LINUX=tree-or-tarball  DRYRUN=1  JOBS=n  (see README.md)'
 
-run: ## patched against unpatched: build, boot, measure, report: 5 min (empty: two kernels more than 8 min)
+run: ## patched against unpatched: build, boot, measure, report: 3 min when built
 	@scripts/run/deps build qemu report selftests
 	@scripts/series/assemble
 	@scripts/run/bench
