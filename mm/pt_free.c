@@ -139,7 +139,9 @@ static void tlb_remove_table_interrupt(void *unused)
 /**
  * tlb_remove_table_sync_one() - wait for sections that disable interrupts
  *
- * Neither is this an RCU grace period, nor a wait for walks under RCU.
+ * When this returns, each other CPU has taken an interrupt since the call, so
+ * whatever it did before with interrupts disabled is over. What runs under RCU
+ * alone may go on.
  *
  * Context: Process context, interrupts enabled.
  */

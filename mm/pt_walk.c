@@ -12,16 +12,29 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/pt_walk.h>
+#include <asm/barrier.h>
 #include <asm/pt_walk.h>
 #include <asm/tlb.h>
 
-#ifndef CONFIG_PT_WALK_RCU
+/**
+ * pt_walk_sync() - updater: order (A) before (C)
+ * @mm: whose entry was cleared
+ *
+ * Whatever a walk read before it took a reference: either the caller sees
+ * that reference now, or the walk sees the entry cleared when it validates.
+ * Walks may still be running when this returns, in tables that the entry led
+ * to. Without CONFIG_PT_WALK_RCU it interrupts all CPUs, if the architecture's
+ * TLB flush does not.
+ *
+ * Context: Process context, interrupts enabled. May hold spinlocks.
+ */
 void pt_walk_sync(struct mm_struct *mm)
 {
-	/* Nothing to do where every TLB flush interrupts everybody. */
-	tlb_remove_table_sync_one();
+	if (IS_ENABLED(CONFIG_PT_WALK_RCU))
+		smp_mb(); /* (B); pairs with the atomic of gup_fast_grab_*(), step (3) */
+	else
+		tlb_remove_table_sync_one();
 }
-#endif
 
 static unsigned long pt_walk_pte_size(pmd_t pmd, unsigned long addr)
 {

@@ -40,24 +40,39 @@ static inline pte_t pt_walk_ptep_get(pte_t *ptep)
 }
 #endif
 
-#ifndef pt_walk_pte_same_access
+#ifdef PT_WALK_PTE_ADDR
 /*
  * Do two entries differ in nothing but the page they map? False when that is
  * not cheaper to say than to look at the permissions of each.
+ *
+ * An architecture that can say it defines PT_WALK_PTE_ADDR: the bits that have
+ * the address of the page, in an entry that permits access. Its lower part is
+ * where it is in the address itself.
  */
+static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
+{
+	return !((pte_val(a) ^ pte_val(b)) & ~PT_WALK_PTE_ADDR);
+}
+
+/*
+ * The entry for the @nr-th page after that of @pte, in the same folio: aligned
+ * to its size, it makes no carry out of the lower part of the address.
+ */
+static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
+{
+	return __pte(pte_val(pte) + ((unsigned long)nr << PAGE_SHIFT));
+}
+#else
 static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
 {
 	return false;
 }
-#endif
 
-#ifndef pt_walk_pte_advance
-/* The entry for the @nr-th page after that of @pte, in the same folio. */
 static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
 {
 	return pte_advance_pfn(pte, nr);
 }
-#endif
+#endif /* PT_WALK_PTE_ADDR */
 
 #ifndef pt_walk_pte_page
 /* The page of @pte. */

@@ -40,7 +40,6 @@
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
-#include <asm/barrier.h>
 
 struct mm_struct;
 
@@ -124,30 +123,15 @@ static inline void pt_walk_assert(void)
 #endif
 }
 
-/**
- * pt_walk_sync() - updater: order (A) before (C)
- * @mm: whose entry was cleared
- *
- * Whatever a walk read before it took a reference: either the caller sees
- * that reference now, or the walk sees the entry cleared when it validates.
- * Walks may still be running when this returns, in tables that the entry led
- * to. Without CONFIG_PT_WALK_RCU it interrupts all CPUs, if the architecture's
- * TLB flush does not.
- *
- * Context: Process context, interrupts enabled. May hold spinlocks.
- */
-#if defined(CONFIG_HAVE_GUP_FAST) && !defined(CONFIG_PT_WALK_RCU)
-void pt_walk_sync(struct mm_struct *mm);
-#else
-static inline void pt_walk_sync(struct mm_struct *mm)
-{
-	smp_mb(); /* (B); pairs with the atomic of gup_fast_grab_*(), step (3) */
-}
-#endif
-
 #ifdef CONFIG_HAVE_GUP_FAST
+void pt_walk_sync(struct mm_struct *mm);
 unsigned long pt_walk_leaf_size(struct mm_struct *mm, unsigned long addr);
 #else
+/* Nobody walks. */
+static inline void pt_walk_sync(struct mm_struct *mm)
+{
+}
+
 static inline unsigned long pt_walk_leaf_size(struct mm_struct *mm,
 					      unsigned long addr)
 {

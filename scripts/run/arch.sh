@@ -5,30 +5,20 @@
 # deps, and a configs/arch/ file.
 
 case $ARCH in
-x86_64)
+x86_64|i386)
 	KARCH=x86
-	DEBARCH=amd64
+	DEBARCH=${ARCH/x86_64/amd64}
 	CROSS=
 	TARGET=bzImage
 	IMAGE=arch/x86/boot/bzImage
 	QEMU=qemu-system-x86_64
 	MACHINE=(-M pc)
 	CPU=max
+	[ "$ARCH" = x86_64 ] || CPU=max,-lm
 	# While identify_cpu() runs, the feature bits of the boot CPU are clear, and
 	# KASAN takes the number of page-table levels from there: an interrupt in
 	# that time is reported as a wild access, if there are five.
 	[ "${FLAVOUR-}" != debug-kasan ] || CPU=max,-la57
-	CONSOLE=ttyS0
-	;;
-i386)
-	KARCH=i386
-	DEBARCH=i386
-	CROSS=
-	TARGET=bzImage
-	IMAGE=arch/x86/boot/bzImage
-	QEMU=qemu-system-x86_64
-	MACHINE=(-M pc)
-	CPU=max,-lm
 	CONSOLE=ttyS0
 	;;
 arm64)

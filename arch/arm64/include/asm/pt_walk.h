@@ -36,19 +36,6 @@ static inline pte_t pt_walk_ptep_get(pte_t *ptep)
 #define PT_WALK_PTE_ADDR	PTE_ADDR_LOW
 #endif
 
-#define pt_walk_pte_same_access pt_walk_pte_same_access
-static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
-{
-	return !((pte_val(a) ^ pte_val(b)) & ~PT_WALK_PTE_ADDR);
-}
-
-/* A folio is aligned to its size: no carry out of the low part of its address. */
-#define pt_walk_pte_advance pt_walk_pte_advance
-static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
-{
-	return __pte(pte_val(pte) + ((pteval_t)nr << PAGE_SHIFT));
-}
-
 #include <asm-generic/pt_walk.h>
 
 #endif /* __ASM_PT_WALK_H */

@@ -24,21 +24,8 @@
 
 #include <linux/pgtable.h>
 
-#define pt_walk_pte_same_access pt_walk_pte_same_access
-static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
-{
-	return !((pte_val(a) ^ pte_val(b)) & ~PTE_PFN_MASK);
-}
-
-/*
- * Only entries that permit no access have their page number inverted, so these
- * two need not care. Page numbers of one folio carry into no other field.
- */
-#define pt_walk_pte_advance pt_walk_pte_advance
-static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
-{
-	return __pte(pte_val(pte) + ((pteval_t)nr << PFN_PTE_SHIFT));
-}
+/* Only entries that permit no access have their page number inverted. */
+#define PT_WALK_PTE_ADDR	PTE_PFN_MASK
 
 #define pt_walk_pte_page pt_walk_pte_page
 static inline struct page *pt_walk_pte_page(pte_t pte)
