@@ -207,14 +207,14 @@ static bool gup_fast_pmd_leaf(struct gup_fast *g, unsigned long addr,
 /*
  * PROT_NONE entries, NUMA hinting among them, are for the fault handler, even
  * where the architecture would permit the access. Special ones have no
- * struct page to count in.
+ * struct page to count in. Nonsense is found out when the path is validated.
  */
 static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 						   unsigned int flags)
 {
 	return !pte_protnone(pte) &&
 	       pte_access_permitted(pte, flags & FOLL_WRITE) &&
-	       !pte_special(pte);
+	       !pte_special(pte) && pt_walk_pte_sane(pte);
 }
 
 /* The same, next to an entry that is known to be permitted. */

@@ -75,13 +75,15 @@ static void pt_free_one(void *table)
 {
 	struct ptdesc *ptdesc = table;
 
-	/* Several tables share a page, so there is no rcu_head for each. */
-	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE)) {
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU)) {
+		__tlb_remove_table_rcu(table);
+	} else if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE)) {
+		/* Several tables share a page, so there is no rcu_head for each. */
 		synchronize_rcu();
 		__tlb_remove_table(table);
-		return;
+	} else {
+		call_rcu(&ptdesc->pt_rcu_head, pt_free_one_rcu);
 	}
-	call_rcu(&ptdesc->pt_rcu_head, pt_free_one_rcu);
 }
 
 /**
@@ -111,7 +113,8 @@ void tlb_table_flush(struct mmu_gather *tlb)
  * The table is freed after the TLB is flushed and a grace period has passed.
  *
  * Context: Any in which the TLB may be flushed. Sleeps only when memory is
- * short, and only with CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE.
+ * short, and only where tables share pages (CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE)
+ * without CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU.
  */
 void tlb_remove_table(struct mmu_gather *tlb, void *table)
 {

@@ -40,6 +40,17 @@ static inline pte_t pt_walk_ptep_get(pte_t *ptep)
 }
 #endif
 
+#ifndef pt_walk_pte_sane
+/*
+ * Is there a struct page behind an entry that permits access? Asked only where
+ * what a walk reads may never have been an entry.
+ */
+static inline bool pt_walk_pte_sane(pte_t pte)
+{
+	return true;
+}
+#endif
+
 #ifdef PT_WALK_PTE_ADDR
 /*
  * Do two entries differ in nothing but the page they map? False when that is

@@ -4,6 +4,9 @@
 # Sourced after lib.sh. A new architecture is a new case here, its packages in
 # deps, and a configs/arch/ file.
 
+# Names configurations and builds: one kernel for both MMUs of powerpc.
+PORT=${ARCH%-*}
+
 case $ARCH in
 x86_64|i386)
 	KARCH=x86
@@ -32,7 +35,7 @@ arm64)
 	CPU=max
 	CONSOLE=ttyAMA0
 	;;
-arm)
+arm|armv7)
 	KARCH=arm
 	DEBARCH=armhf
 	CROSS=arm-linux-gnueabihf-
@@ -42,6 +45,22 @@ arm)
 	MACHINE=(-M "virt,highmem=on")
 	CPU=cortex-a15
 	CONSOLE=ttyAMA0
+	;;
+powerpc-radix|powerpc-hash)
+	KARCH=powerpc
+	DEBARCH=ppc64el
+	CROSS=powerpc64le-linux-gnu-
+	TARGET=vmlinux
+	IMAGE=vmlinux
+	QEMU=qemu-system-ppc64
+	# What TCG cannot do; and the page size that huge pages of the hash MMU need.
+	MACHINE=(-M "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off" -vga none)
+	CPU=POWER9
+	[ "$ARCH" = powerpc-radix ] || {
+		MACHINE[1]+=,cap-hpt-max-page-size=16M
+		CPU=POWER8
+	}
+	CONSOLE=hvc0
 	;;
 *)
 	die "ARCH=$ARCH is not known" "ARCH=x86_64 (i386 has KUnit; arm64 KUnit and figures; arm is built by make matrix, no more yet)"

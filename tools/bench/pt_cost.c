@@ -12,8 +12,9 @@
  * Prints "key<tab>unit<tab>figure" lines. Threads of this process are busy on all
  * other CPUs meanwhile, so that TLBs there have to be flushed, too. Only the
  * system calls that the key names are counted and timed, not what prepares them.
- * "-quiet" is the same interrupts in the same time, while nothing is done. Times
- * are those of a guest whose nanosecond is an instruction.
+ * "-other" are those among the interrupts that the system calls did not send: the
+ * scheduler's and the clock's, on all CPUs. Times are those of a guest whose
+ * nanosecond is an instruction.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -47,6 +48,9 @@
 #define IDLE_NS		300000000
 #define PM_PFN		((1ULL << 55) - 1)
 
+/* Of a trace event: it is of an interrupt, or of what runs at the end of one. */
+#define IN_IRQ		(0x08 | 0x10)
+
 #define COLLAPSES	512
 #define COLLAPSES_A_MAP	64
 #define UNSHARES	64
@@ -56,6 +60,15 @@ struct count {
 	unsigned long cal, tlb;
 	uint64_t ns;
 };
+
+static void write_to(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_TRUNC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		err(1, "writing %s", file);
+	close(fd);
+}
 
 static volatile bool stop;
 
@@ -178,28 +191,62 @@ static void look(struct count *c)
 	c->ns = now_ns();
 }
 
+/* Trace who else sends function calls, while tracing is on. */
+static void watch_others(void)
+{
+	char filter[64];
+
+	write_to(TRACING "tracing_on", "0");
+	write_to(TRACING "trace", "");
+	snprintf(filter, sizeof(filter), "common_pid != %d || common_flags & %d",
+		 getpid(), IN_IRQ);
+	write_to(TRACING "events/csd/csd_queue_cpu/filter", filter);
+	write_to(TRACING "events/csd/csd_queue_cpu/enable", "1");
+}
+
+static unsigned long count_others(void)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	unsigned long count = 0;
+	char line[512];
+
+	write_to(TRACING "events/csd/csd_queue_cpu/enable", "0");
+	if (!f)
+		err(1, TRACING "trace");
+	while (fgets(line, sizeof(line), f)) {
+		if (!strstr(line, " csd_queue_cpu: "))
+			continue;
+		fputs(line, stderr);
+		count++;
+	}
+	fclose(f);
+	return count;
+}
+
+static void start_counting(struct count *from)
+{
+	write_to(TRACING "tracing_on", "1");
+	look(from);
+}
+
 /* Add what happened since *from. */
-static void add_since(struct count *sum, const struct count *from)
+static void stop_counting(struct count *sum, const struct count *from)
 {
 	struct count now;
 
 	now.ns = now_ns();
 	sum->ns += now.ns - from->ns;
 	look(&now);
+	write_to(TRACING "tracing_on", "0");
 	sum->cal += now.cal - from->cal;
 	sum->tlb += now.tlb - from->tlb;
 }
 
 static void print_counts(const char *what, const struct count *c)
 {
-	struct count from, quiet = {};
-
-	look(&from);
-	spin_ns(c->ns);
-	add_since(&quiet, &from);
 	printf("ipi/%s\tinterrupts\t%lu\n", what, c->cal);
 	printf("ipi/%s-tlb\tinterrupts\t%lu\n", what, c->tlb);
-	printf("ipi/%s-quiet\tinterrupts\t%lu\n", what, quiet.cal);
+	printf("ipi/%s-other\tinterrupts\t%lu\n", what, count_others());
 	printf("time/%s\tMinsn\t%.3f\n", what, c->ns / 1e6);
 }
 
@@ -222,15 +269,16 @@ static void collapse(void)
 	pthread_t thread[CPU_SETSIZE];
 	int cpus = start_busy(thread);
 
+	watch_others();
 	for (int done = 0; done < COLLAPSES; done += COLLAPSES_A_MAP) {
 		fill_small(p, size);
 		if (madvise(p, size, MADV_HUGEPAGE))
 			err(1, "MADV_HUGEPAGE");
-		look(&from);
+		start_counting(&from);
 		for (size_t i = 0; i < size; i += 2 * MB)
 			if (madvise(p + i, 2 * MB, MADV_COLLAPSE))
 				err(1, "MADV_COLLAPSE");
-		add_since(&sum, &from);
+		stop_counting(&sum, &from);
 	}
 	print_counts("collapse-512", &sum);
 	stop_busy(thread, cpus);
@@ -304,13 +352,14 @@ static void unshare_tables(void)
 	pthread_t thread[CPU_SETSIZE];
 	int cpus = start_busy(thread);
 
+	watch_others();
 	for (int done = 0; done < UNSHARES; done++) {
 		*(volatile char *)p = 2;
 		check_shared(p);
-		look(&from);
+		start_counting(&from);
 		if (mprotect(p, GB, PROT_READ))
 			err(1, "mprotect");
-		add_since(&sum, &from);
+		stop_counting(&sum, &from);
 		if (mprotect(p, GB, PROT_READ | PROT_WRITE))
 			err(1, "mprotect");
 	}
@@ -320,15 +369,6 @@ static void unshare_tables(void)
 }
 
 /* ---- Interrupts off. ---- */
-
-static void write_to(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err(1, "writing %s", file);
-	close(fd);
-}
 
 static unsigned long longest_us(void)
 {

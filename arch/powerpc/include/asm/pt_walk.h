@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lockless page-table walks on powerpc.
+ *
+ * With the radix MMU, TLBs of other CPUs are invalidated by tlbie, which
+ * hardware broadcasts, or the hypervisor for us. tlbsync and ptesync wait until
+ * no CPU uses the old translation; they interrupt nobody, and wait for no code.
+ *
+ * With the hash MMU, hardware never looks at these tables. They are looked up
+ * with interrupts disabled, by the handler that fills the hash table, which
+ * writes to what it finds. So a THP collapse or split interrupts all CPUs that
+ * the mm has been on: see serialize_against_pte_lookup(). That does not wait for
+ * walks under RCU.
+ *
+ * So a walk may conclude nothing from a flush. Entries are cleared by atomics
+ * without order, or by plain stores under the lock of the table; the full
+ * barrier between that and a look at the reference count is a ptesync or hwsync,
+ * where there is a flush or that interrupt between the two; or pt_walk_sync(), or
+ * smp_mb(); or it is in the atomic that freezes the count.
+ *
+ * A PTE table that is deposited with a huge page is written while it waits:
+ * links between such tables with radix, places in the hash table with hash.
+ * A walk that came in before may read that for an entry.
+ */
+#ifndef _ASM_POWERPC_PT_WALK_H
+#define _ASM_POWERPC_PT_WALK_H
+
+#include <linux/mmzone.h>
+#include <linux/pgtable.h>
+
+/* Nonsense may lead to any struct page, but to no place that has none. */
+#define pt_walk_pte_sane pt_walk_pte_sane
+static inline bool pt_walk_pte_sane(pte_t pte)
+{
+	return !IS_ENABLED(CONFIG_PPC_BOOK3S_64) || pfn_valid(pte_pfn(pte));
+}
+
+#include <asm-generic/pt_walk.h>
+
+#endif /* _ASM_POWERPC_PT_WALK_H */
