@@ -3,6 +3,7 @@
 # Guest side of scripts/run/bench: for every row of the table run gup_test on
 # memory of the kind its key names, check that it was of that kind, and print
 #	BENCH row=KEY pages=N us=A,B,C cmd=COMMAND; STATE
+# or	BENCH figure=KEY unit=UNIT value=N cmd=COMMAND
 # or	BENCH error=KEY TEXT
 # Nothing else runs meanwhile: no khugepaged scan, no other process.
 set -u
@@ -72,15 +73,27 @@ row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
 		echo "BENCH error=$key $bad($*)"
 	else
 		# shellcheck disable=SC2086	# one word for each time
-		echo "BENCH row=$key pages=$((mib * 256)) us=$(echo $us | tr ' ' ,) cmd=$*; $state"
+		echo "BENCH row=$key pages=$((mib * 1024 / page_kib)) us=$(echo $us | tr ' ' ,) cmd=$*; $state"
 	fi
 }
 
+figure() { # KEY UNIT PROGRAM
+	if value=$("$3" 2>/tmp/err); then
+		sed 's/^/# /' /tmp/err
+		echo "BENCH figure=$1 unit=$2 value=$value cmd=$3"
+	else
+		echo "BENCH error=$1 $(cat /tmp/err)"
+	fi
+}
+
+page_kib=$(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps)
+pmd_kib=$(($(cat $thp/hpage_pmd_size) / 1024))
 echo 4294967295 >$thp/khugepaged/scan_sleep_millisecs
 while read -r size kib m1 m16 m512 program; do
 	case $size in
 	''|'#'*) continue ;;
 	esac
+	[ "$kib" != pmd ] || kib=$pmd_kib
 	for what in get pin; do
 		flag=-u
 		[ $what = get ] || flag=-a
@@ -91,4 +104,5 @@ while read -r size kib m1 m16 m512 program; do
 		done
 	done
 done </bench/sizes.tsv
+figure pt/reclaim-vmpte % pt_reclaim
 echo "BENCH done"
