@@ -27,6 +27,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/pgalloc.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <asm/tlb.h>

@@ -107,18 +107,27 @@ static unsigned long border_addr(enum border border)
 	}
 }
 
-static void restore_orders(void *orders)
+static void restore_madvise(void *orders)
 {
 	WRITE_ONCE(huge_anon_orders_madvise, (unsigned long)orders);
 }
 
+static void restore_inherit(void *orders)
+{
+	WRITE_ONCE(huge_anon_orders_inherit, (unsigned long)orders);
+}
+
+/* Folios of this order, and of no other. */
 static void advise_order(struct kunit *test, unsigned long addr,
 			 unsigned long len, unsigned int order)
 {
-	unsigned long old = READ_ONCE(huge_anon_orders_madvise);
+	void *madvise = (void *)READ_ONCE(huge_anon_orders_madvise);
+	void *inherit = (void *)READ_ONCE(huge_anon_orders_inherit);
 
-	KUNIT_ASSERT_EQ(test, kunit_add_action(test, restore_orders, (void *)old), 0);
-	WRITE_ONCE(huge_anon_orders_madvise, old | BIT(order));
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, restore_madvise, madvise), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, restore_inherit, inherit), 0);
+	WRITE_ONCE(huge_anon_orders_madvise, BIT(order));
+	WRITE_ONCE(huge_anon_orders_inherit, 0);
 	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, addr, len, MADV_HUGEPAGE), 0);
 }
 
@@ -391,7 +400,8 @@ static void exchange_pte(unsigned long addr, pte_t *pte)
 	mmap_read_lock(mm);
 	ptep = get_locked_pte(mm, addr, &ptl);
 	old = ptep_clear_flush(vma_lookup(mm, addr), addr, ptep);
-	set_pte_at(mm, addr, ptep, *pte);
+	if (!pte_none(*pte))
+		set_pte_at(mm, addr, ptep, *pte);
 	pte_unmap_unlock(ptep, ptl);
 	mmap_read_unlock(mm);
 	*pte = old;
@@ -406,7 +416,8 @@ static void exchange_pmd(unsigned long addr, pmd_t *pmd)
 	mmap_read_lock(mm);
 	ptl = pmd_lock(mm, pmdp);
 	old = pmdp_huge_clear_flush(vma_lookup(mm, addr), addr, pmdp);
-	set_pmd_at(mm, addr, pmdp, *pmd);
+	if (!pmd_none(*pmd))
+		set_pmd_at(mm, addr, pmdp, *pmd);
 	spin_unlock(ptl);
 	mmap_read_unlock(mm);
 	*pmd = old;
