@@ -336,8 +336,10 @@ static void race(struct __test_metadata *_metadata, struct race *r, int attempts
 			break;
 		why = r->c->map(r);
 
-		if (why)
+		if (why) {
+			unmap(r);
 			SKIP(return, "%s", why);
+		}
 		attempt(_metadata, r, write);
 	}
 }

@@ -131,16 +131,18 @@ static const char *map_collapsible(struct race *r)
 	return NULL;
 }
 
-/* khugepaged collapses what fills a folio of 64 KiB to that, and wakes when told. */
+/* khugepaged collapses what fills a folio of so many pages, and wakes when told. */
+#define PART_PAGES	16
+
 static const char *set_thp_part(struct race *r)
 {
-	int order = sz2ord(64 * 1024, psize());
+	int order = sz2ord(PART_PAGES * psize(), psize());
 	struct thp_settings thp;
 
 	if (r->thp_changed)
 		return NULL;
 	if (!thp_available() || !(thp_supported_orders() & BIT_ULL(order)))
-		return "needs folios of 64 KiB";
+		return "needs folios of 16 pages";
 	thp_read_settings(&r->thp);
 	r->thp_changed = true;
 	thp = r->thp;
@@ -159,8 +161,8 @@ static const char *map_part(struct race *r)
 
 	if (why)
 		return why;
-	for (size_t i = 0; i < 64 * 1024; i += psize())
-		*(uint64_t *)(r->src + i) = 0;
+	for (size_t i = 0; i < PART_PAGES; i++)
+		*(uint64_t *)(r->src + i * psize()) = 0;
 	put(r, r->src, OLD, 0, PAGES);
 	madvise(r->src, r->size, MADV_HUGEPAGE);
 	return NULL;
