@@ -221,8 +221,9 @@ static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 static __always_inline bool gup_fast_pte_permitted_like(pte_t pte, pte_t known,
 							unsigned int flags)
 {
-	return pt_walk_pte_same_access(pte, known) ||
-	       gup_fast_pte_permitted(pte, flags);
+	if (pt_walk_pte_same_access(pte, known))
+		return pt_walk_pte_sane(pte);
+	return gup_fast_pte_permitted(pte, flags);
 }
 
 /* The same page with the same permissions? Hardware owns the other bits. */

@@ -18,9 +18,10 @@
  * where there is a flush or that interrupt between the two; or pt_walk_sync(), or
  * smp_mb(); or it is in the atomic that freezes the count.
  *
- * A PTE table that is deposited with a huge page is written while it waits:
- * links between such tables with radix, places in the hash table with hash.
- * A walk that came in before may read that for an entry.
+ * A PTE table that is deposited with a huge page is written while it waits: with
+ * hash, places in the hash table; with radix, links between such tables, which
+ * are aligned, so in little endian no bit of theirs says that a page is present.
+ * A walk that came in before may read either for an entry.
  */
 #ifndef _ASM_POWERPC_PT_WALK_H
 #define _ASM_POWERPC_PT_WALK_H
@@ -28,12 +29,18 @@
 #include <linux/mmzone.h>
 #include <linux/pgtable.h>
 
+#ifdef CONFIG_PPC_BOOK3S_64
+#define PT_WALK_PTE_ADDR	PTE_RPN_MASK
+
 /* Nonsense may lead to any struct page, but to no place that has none. */
 #define pt_walk_pte_sane pt_walk_pte_sane
 static inline bool pt_walk_pte_sane(pte_t pte)
 {
-	return !IS_ENABLED(CONFIG_PPC_BOOK3S_64) || pfn_valid(pte_pfn(pte));
+	if (IS_ENABLED(CONFIG_CPU_LITTLE_ENDIAN) && radix_enabled())
+		return true;
+	return pfn_valid(pte_pfn(pte));
 }
+#endif
 
 #include <asm-generic/pt_walk.h>
 
