@@ -67,11 +67,15 @@ static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
 
 /*
  * The entry for the @nr-th page after that of @pte, in the same folio: aligned
- * to its size, it makes no carry out of the lower part of the address.
+ * to its size, it makes no carry out of the lower part of the address, nor out
+ * of the lower word of an entry of two.
  */
 static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
 {
-	return __pte(pte_val(pte) + ((unsigned long)nr << PAGE_SHIFT));
+	typeof(pte_val(pte)) val = pte_val(pte);
+	unsigned long low = (unsigned long)val + ((unsigned long)nr << PAGE_SHIFT);
+
+	return __pte((val & ~(typeof(val))ULONG_MAX) | low);
 }
 #else
 static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)

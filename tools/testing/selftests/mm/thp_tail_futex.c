@@ -33,8 +33,8 @@ FIXTURE(thp_tail_futex) {
 	size_t size;		/* of the folio, and of a PMD range */
 	int memfd;
 	char *mem;		/* aligned to it */
-	_Atomic uint32_t *wait;	/* in a tail page */
-	_Atomic uint32_t *wake;	/* the same word, perhaps in another mapping */
+	uint32_t *wait;		/* in a tail page */
+	uint32_t *wake;		/* the same word, perhaps in another mapping */
 	int op;			/* FUTEX_PRIVATE_FLAG or nothing */
 	atomic_bool stop, stopped;
 	atomic_ulong splits;
@@ -47,20 +47,25 @@ FIXTURE_VARIANT(thp_tail_futex) {
 	bool split;		/* while futexes are waited for and woken */
 };
 
-#define VARIANT(name, ...)						\
-	FIXTURE_VARIANT_ADD(thp_tail_futex, name) { __VA_ARGS__ }
-
-VARIANT(private_anon_pmd, .private_futex = true);
-VARIANT(private_anon_pte, .private_futex = true, .by_ptes = true);
-VARIANT(private_anon_split, .private_futex = true, .split = true);
-VARIANT(shared_anon_pmd);
-VARIANT(shared_anon_pte, .by_ptes = true);
-VARIANT(shared_anon_pmd_split, .split = true);
-VARIANT(shared_anon_pte_split, .by_ptes = true, .split = true);
-VARIANT(shared_file_pmd, .shared_memory = true);
-VARIANT(shared_file_pte, .shared_memory = true, .by_ptes = true);
-VARIANT(shared_file_pmd_split, .shared_memory = true, .split = true);
-VARIANT(shared_file_pte_split, .shared_memory = true, .by_ptes = true, .split = true);
+FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_pmd) { .private_futex = true };
+FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_pte) {
+	.private_futex = true, .by_ptes = true,
+};
+FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_split) {
+	.private_futex = true, .split = true,
+};
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pmd) { };
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pte) { .by_ptes = true };
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pmd_split) { .split = true };
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pte_split) { .by_ptes = true, .split = true };
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pmd) { .shared_memory = true };
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pte) { .shared_memory = true, .by_ptes = true };
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pmd_split) {
+	.shared_memory = true, .split = true,
+};
+FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pte_split) {
+	.shared_memory = true, .by_ptes = true, .split = true,
+};
 
 static void *map_aligned(size_t size, int memfd)
 {
@@ -124,7 +129,7 @@ static int in_large_folio(char *p)
 	return ret;
 }
 
-static long futex(_Atomic uint32_t *word, int op, uint32_t val)
+static long futex(uint32_t *word, int op, uint32_t val)
 {
 	return syscall(SYS_futex, word, op, val, NULL, NULL, 0);
 }
