@@ -43,7 +43,7 @@ stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out:
 mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 	@scripts/run/conformance mutants
 
-check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 60 min)
+check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 1 to 2 h)
 	@scripts/run/check debug locking kcsan pae
 
 check-arches: ## KUnit and our own selftests on arm64, arm and powerpc (ARCHES=...): (empty: 40 min)
