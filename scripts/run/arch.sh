@@ -35,7 +35,7 @@ arm64)
 	CPU=max
 	CONSOLE=ttyAMA0
 	;;
-arm|armv7)
+arm)
 	KARCH=arm
 	DEBARCH=armhf
 	CROSS=arm-linux-gnueabihf-
