@@ -75,7 +75,7 @@ static inline pte_t pt_walk_pte_advance(pte_t pte, unsigned int nr)
 	typeof(pte_val(pte)) val = pte_val(pte);
 	unsigned long low = (unsigned long)val + ((unsigned long)nr << PAGE_SHIFT);
 
-	return __pte((val & ~(typeof(val))ULONG_MAX) | low);
+	return __pte((val & ~(typeof(val))~0UL) | low);
 }
 #else
 static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
