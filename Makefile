@@ -18,7 +18,7 @@ run: ## patched against unpatched: build, boot, measure, report: 3 min when buil
 	@scripts/run/bench
 	@$(MAKE) report
 
-check: ## the test command: lint, series, scripts, harness, KUnit, selftests: (empty: 39 min)
+check: ## the test command: lint, series, scripts, harness, KUnit, selftests: (empty: 38 min)
 	@scripts/run/check
 
 tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
@@ -46,7 +46,7 @@ mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 1 to 2 h)
 	@scripts/run/check debug locking kcsan pae
 
-check-arches: ## KUnit and our own selftests on arm64, arm and powerpc (ARCHES=...): (empty: 40 min)
+check-arches: ## KUnit and our own selftests on arm64, arm and powerpc (ARCHES=...): 4 kernels to build
 	@scripts/run/check arches
 
 matrix: ## every patch builds on x86_64, arm and arm64, and boots at the stops: (empty: 40 min)
