@@ -271,9 +271,10 @@ static size_t below(unsigned int *s, size_t n)
 /* Most reads are short, some as long as one bio can be. */
 static void choose(struct pair *p, struct target *t)
 {
+	size_t most = size / page_size < 256 ? size / page_size : 256;
 	unsigned int *s = &p->seed[0];
 
-	t->pages = 1 + below(s, control ? 1 : below(s, 8) ? 8 : 256);
+	t->pages = 1 + below(s, control ? 1 : below(s, 8) ? 8 : most);
 	t->page = below(s, size / page_size - t->pages + 1);
 	t->block = below(s, blocks - t->pages + 1);
 }
