@@ -207,7 +207,8 @@ static bool gup_fast_pmd_leaf(struct gup_fast *g, unsigned long addr,
 /*
  * PROT_NONE entries, NUMA hinting among them, are for the fault handler, even
  * where the architecture would permit the access. Special ones have no
- * struct page to count in. Nonsense is found out when the path is validated.
+ * struct page to count in. What is no entry at all is found out when the path
+ * is validated.
  */
 static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 						   unsigned int flags)
@@ -244,13 +245,18 @@ static __always_inline bool gup_fast_pte_matches(pte_t *ptep, pte_t want)
 	       gup_fast_pte_similar(pte, want);
 }
 
-/* Are the next entries equal to the bit to what continues @pte? */
+/* Is entry @nr from @ptep on equal to the bit to what continues @pte? */
+static __always_inline bool gup_fast_pte_continues(pte_t *ptep, pte_t pte,
+						   unsigned int nr)
+{
+	return pt_walk_ptep_equals(ptep + nr, pt_walk_pte_advance(pte, nr));
+}
+
 static __always_inline bool gup_fast_pte_run(pte_t *ptep, pte_t pte)
 {
 	unrolled_full
 	for (int i = 0; i < GUP_FAST_UNROLL; i++)
-		if (pte_val(pt_walk_ptep_get(ptep + i)) !=
-		    pte_val(pt_walk_pte_advance(pte, i)))
+		if (!gup_fast_pte_continues(ptep, pte, i))
 			return false;
 
 	return true;
@@ -270,7 +276,8 @@ static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 			break;
 	}
 	for (; nr < max; nr++) {
-		if (!gup_fast_pte_matches(ptep + nr, pt_walk_pte_advance(pte, nr)))
+		if (!gup_fast_pte_continues(ptep, pte, nr) &&
+		    !gup_fast_pte_matches(ptep + nr, pt_walk_pte_advance(pte, nr)))
 			break;
 	}
 	return nr;
@@ -614,22 +621,29 @@ static __always_inline bool gup_fast_walk(struct gup_fast *g,
 	return gup_fast_pte_range(g, addr, nr);
 }
 
+#define GUP_FAST_CHUNK	(PT_WALK_CHUNK * PAGE_SIZE)
+
 /* Where the walk from @addr to @end has to start again from the top. */
 static __always_inline unsigned long gup_fast_next(unsigned long addr,
 						   unsigned long end)
 {
-	const unsigned long chunk = PT_WALK_CHUNK * PAGE_SIZE;
 	unsigned long next = pmd_addr_end(addr, end);
 
-	if (chunk >= PMD_SIZE)
+	if (GUP_FAST_CHUNK >= PMD_SIZE)
 		return next;
-	return addr + min(next - addr, chunk);
+	return addr + min(next - addr, GUP_FAST_CHUNK);
 }
 
-/* Others' turn. The scheduler's too, where it depends on being asked. */
+/*
+ * At @addr, others' turn, if it has been a chunk. The scheduler's too, where it
+ * depends on being asked.
+ */
 static __always_inline void gup_fast_relax(struct gup_fast *g,
-					   struct pt_walk *walk)
+					   struct pt_walk *walk,
+					   unsigned long addr)
 {
+	if (GUP_FAST_CHUNK > PMD_SIZE && addr % GUP_FAST_CHUNK)
+		return;
 	if (likely(!need_resched()) || (g->flags & FOLL_FAST_ONLY)) {
 		pt_walk_relax(walk, g->mm);
 		return;
@@ -661,7 +675,7 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 		    next == end)
 			break;
 		addr = next;
-		gup_fast_relax(&g, &walk);
+		gup_fast_relax(&g, &walk, addr);
 	}
 	gup_fast_account_flush(&g);
 	pt_walk_end(&walk);

@@ -40,6 +40,14 @@ static inline pte_t pt_walk_ptep_get(pte_t *ptep)
 }
 #endif
 
+#ifndef pt_walk_ptep_equals
+/* Is the entry at @ptep now equal to the bit to @pte, which was computed? */
+static inline bool pt_walk_ptep_equals(pte_t *ptep, pte_t pte)
+{
+	return pte_val(pt_walk_ptep_get(ptep)) == pte_val(pte);
+}
+#endif
+
 #ifndef pt_walk_pte_sane
 /*
  * Is there a struct page behind an entry that permits access? Asked only where
@@ -56,9 +64,9 @@ static inline bool pt_walk_pte_sane(pte_t pte)
  * Do two entries differ in nothing but the page they map? False when that is
  * not cheaper to say than to look at the permissions of each.
  *
- * An architecture that can say it defines PT_WALK_PTE_ADDR: the bits that have
- * the address of the page, in an entry that permits access. Its lower part is
- * where it is in the address itself.
+ * An architecture that can say it defines PT_WALK_PTE_ADDR: the bits of an
+ * entry that permits access that hold the address of the page. Those of them
+ * that are in its lower word hold the lower part of the address, unshifted.
  */
 static inline bool pt_walk_pte_same_access(pte_t a, pte_t b)
 {

@@ -81,13 +81,13 @@ static void reader_enter(struct kunit *test, struct pt_free_test *t)
 
 /* Tables to free: one page mapped in each */
 
+#ifndef PTE_FRAG_NR
+#define PTE_FRAG_NR	1
+#endif
+
 static unsigned int tables_per_page(void)
 {
-#ifdef PTE_FRAG_NR
 	return PTE_FRAG_NR;
-#else
-	return 1;
-#endif
 }
 
 static void skip_if_shared(struct kunit *test)
@@ -240,11 +240,13 @@ static void little_memory_for_batches(struct kunit *test)
 static void reclaimed(struct kunit *test)
 {
 	const unsigned int nr = 4 * tables_per_page();
-	struct pt_free_test *t = map(test, nr);
-	unsigned long bytes = mm_pgtables_bytes(current->mm);
+	struct pt_free_test *t;
+	unsigned long bytes;
 
 	if (!IS_ENABLED(CONFIG_PT_RECLAIM))
 		kunit_skip(test, "needs CONFIG_PT_RECLAIM");
+	t = map(test, nr);
+	bytes = mm_pgtables_bytes(current->mm);
 	reader_enter(test, t);
 	for (unsigned int i = 0; i < nr; i++)
 		KUNIT_ASSERT_EQ(test, do_madvise(current->mm, ADDR + i * PMD_SIZE, PMD_SIZE,
@@ -258,11 +260,12 @@ static void reclaimed(struct kunit *test)
 
 static void single(struct kunit *test)
 {
-	struct pt_free_test *t = map(test, 1);
+	struct pt_free_test *t;
 	pgtable_t table;
 	pmd_t pmd;
 
 	skip_if_shared(test);
+	t = map(test, 1);
 	table = pte_alloc_one(current->mm);
 	KUNIT_ASSERT_NOT_NULL(test, table);
 	put_tables(t);
@@ -282,11 +285,13 @@ static void single(struct kunit *test)
  */
 static struct pt_free_test *map_collapsed(struct kunit *test)
 {
-	struct pt_free_test *t = map(test, 1);
-	struct mm_struct *mm = current->mm;
+	struct mm_struct *mm;
+	struct pt_free_test *t;
 	pmd_t deposited;
 
 	skip_if_shared(test);
+	t = map(test, 1);
+	mm = current->mm;
 	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
 	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
 		kunit_skip(test, "no huge page to be had");

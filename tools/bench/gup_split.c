@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gup_split: time GUP-fast on 2 MiB folios that are mapped by page-table
- * entries, through the ioctls of CONFIG_GUP_TEST. gup_test itself can only map
- * such a folio by its PMD.
+ * gup_split: time GUP-fast on folios of a PMD's size that are mapped by
+ * page-table entries, through the ioctls of CONFIG_GUP_TEST. gup_test itself can
+ * only map such a folio by its PMD.
  *
  * Takes the options of gup_test that it shares (-u -a -m -r -n) and prints the
  * same "Time:" lines. Before and after the timing it proves that the memory is
- * what it should be: whole 2 MiB folios, none of them mapped by a PMD. Fails
+ * what it should be: whole such folios, none of them mapped by a PMD. Fails
  * when one is not.
  */
 #include <err.h>
@@ -21,14 +21,13 @@
 #include <mm/gup_test.h>
 
 #define MB		(1UL << 20)
-#define FOLIO		(2 * MB)
 #define FOLL_WRITE	0x01
 #define PM_PRESENT	(1ULL << 63)
 #define PM_PFN		((1ULL << 55) - 1)
 #define KPF_HEAD	(1ULL << 15)
 #define KPF_TAIL	(1ULL << 16)
 
-static size_t page_size;
+static size_t page_size, folio_size;
 
 static void read_at(const char *file, void *buf, size_t len, off_t pos)
 {
@@ -55,10 +54,10 @@ static long pmd_mapped_kib(void)
 	return sum;
 }
 
-/* One head page and then only tails, all in a row: a folio of 2 MiB. */
+/* One head page and then only tails, all in a row: one folio. */
 static void check_folio(const char *p)
 {
-	size_t n = FOLIO / page_size, i;
+	size_t n = folio_size / page_size, i;
 	uint64_t map[n], flags[n];
 
 	read_at("/proc/self/pagemap", map, sizeof(map),
@@ -81,7 +80,7 @@ static void check_all(const char *p, size_t size)
 
 	if (kib)
 		errx(1, "%ld KiB are mapped by PMDs", kib);
-	for (i = 0; i < size; i += FOLIO)
+	for (i = 0; i < size; i += folio_size)
 		check_folio(p + i);
 }
 
@@ -93,12 +92,23 @@ static void split_pmds(char *p, size_t size)
 {
 	size_t i;
 
-	for (i = 0; i < size; i += FOLIO)
+	for (i = 0; i < size; i += folio_size)
 		if (mprotect(p + i, page_size, PROT_READ) ||
 		    mprotect(p + i, page_size, PROT_READ | PROT_WRITE))
 			err(1, "mprotect");
 	for (i = 0; i < size; i += page_size)
 		p[i] = 0;
+}
+
+static size_t read_pmd_size(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
+	size_t size;
+
+	if (!f || fscanf(f, "%zu", &size) != 1)
+		err(1, "hpage_pmd_size");
+	fclose(f);
+	return size;
 }
 
 int main(int argc, char **argv)
@@ -110,6 +120,7 @@ int main(int argc, char **argv)
 	char *p;
 
 	page_size = sysconf(_SC_PAGESIZE);
+	folio_size = read_pmd_size();
 	while ((opt = getopt(argc, argv, "uam:r:n:")) != -1) {
 		switch (opt) {
 		case 'u': cmd = GUP_FAST_BENCHMARK; break;
@@ -120,22 +131,22 @@ int main(int argc, char **argv)
 		default: errx(1, "usage: gup_split [-u|-a] [-m MiB] [-r repeats] [-n pages a call]");
 		}
 	}
-	if (!size || size % FOLIO)
-		errx(1, "size must be a multiple of 2 MiB");
+	if (!size || size % folio_size)
+		errx(1, "size must be a multiple of %zu MiB", folio_size / MB);
 	fd = open("/sys/kernel/debug/gup_test", O_RDWR);
 	if (fd < 0)
 		err(1, "/sys/kernel/debug/gup_test");
 
-	p = mmap(NULL, size + FOLIO, PROT_READ | PROT_WRITE,
+	p = mmap(NULL, size + folio_size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		err(1, "mmap");
-	p = (char *)(((uintptr_t)p + FOLIO - 1) & ~(FOLIO - 1));
+	p = (char *)(((uintptr_t)p + folio_size - 1) & ~(folio_size - 1));
 	if (madvise(p, size, MADV_HUGEPAGE))
 		err(1, "MADV_HUGEPAGE");
 	memset(p, 0, size);
 	if (pmd_mapped_kib() < (long)(size >> 10))
-		errx(1, "not all memory came as 2 MiB pages");
+		errx(1, "not all memory came as huge pages");
 	split_pmds(p, size);
 	check_all(p, size);
 

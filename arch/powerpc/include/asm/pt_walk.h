@@ -28,13 +28,27 @@
 
 #include <linux/mmzone.h>
 #include <linux/pgtable.h>
+#include <asm/asm-compat.h>
 
 #ifdef CONFIG_PPC_BOOK3S_64
 #define PT_WALK_PTE_ADDR	PTE_RPN_MASK
 
-/* Nonsense may lead to any struct page, but to no place that has none. */
+/*
+ * Entries are big endian. A load that turns one around costs no more than a
+ * load; doing it to one that was loaded takes ten instructions.
+ */
+#define pt_walk_ptep_equals pt_walk_ptep_equals
+static inline bool pt_walk_ptep_equals(pte_t *ptep, pte_t pte)
+{
+	unsigned long val;
+
+	asm volatile(LDX_BE " %0,%y1" : "=r" (val) : "Z" (ptep->pte));
+	return val == pte_val(pte);
+}
+
+/* What is no entry may lead to any struct page, but to no place that has none. */
 #define pt_walk_pte_sane pt_walk_pte_sane
-static inline bool pt_walk_pte_sane(pte_t pte)
+static __always_inline bool pt_walk_pte_sane(pte_t pte)
 {
 	if (IS_ENABLED(CONFIG_CPU_LITTLE_ENDIAN) && radix_enabled())
 		return true;
