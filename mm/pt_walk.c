@@ -16,6 +16,13 @@
 #include <asm/pt_walk.h>
 #include <asm/tlb.h>
 
+#ifndef CONFIG_PT_WALK_TRACKING
+void pt_walk_wait(struct mm_struct *mm)
+{
+	tlb_remove_table_sync_one();
+}
+#endif
+
 /**
  * pt_walk_sync() - updater: order (A) before (C)
  * @mm: whose entry was cleared
@@ -23,8 +30,8 @@
  * Whatever a walk read before it took a reference: either the caller sees
  * that reference now, or the walk sees the entry cleared when it validates.
  * Walks may still be running when this returns, in tables that the entry led
- * to. Without CONFIG_PT_WALK_RCU it interrupts all CPUs, if the architecture's
- * TLB flush does not.
+ * to. Without CONFIG_PT_WALK_RCU it waits for them, as pt_walk_wait(), if the
+ * architecture's TLB flush does not.
  *
  * Context: Process context, interrupts enabled. May hold spinlocks.
  */
@@ -33,7 +40,7 @@ void pt_walk_sync(struct mm_struct *mm)
 	if (IS_ENABLED(CONFIG_PT_WALK_RCU))
 		smp_mb(); /* (B); pairs with the atomic of gup_fast_grab_*(), step (3) */
 	else
-		tlb_remove_table_sync_one();
+		pt_walk_wait(mm);
 }
 
 static unsigned long pt_walk_pte_size(pmd_t pmd, unsigned long addr)

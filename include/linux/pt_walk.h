@@ -33,12 +33,18 @@
  * table again, with smp_wmb() or stronger between the two; and it gives back
  * a table only as mm/pt_free.c says. Nobody waits for walks to end, other than
  * RCU: a walk that validates finds out.
+ *
+ * A walk that cannot validate, because it writes to what it finds, disables
+ * interrupts: pt_walk_begin_irqsave(). An updater can wait for such walks of its
+ * mm with pt_walk_wait(). That interrupts all CPUs; with CONFIG_PT_WALK_TRACKING
+ * only those that are walking this mm, see mm/pt_walk_track.c.
  */
 #ifndef _LINUX_PT_WALK_H
 #define _LINUX_PT_WALK_H
 
 #include <linux/irqflags.h>
 #include <linux/lockdep.h>
+#include <linux/pt_walk_track.h>
 #include <linux/rcupdate.h>
 
 struct mm_struct;
@@ -52,13 +58,40 @@ struct mm_struct;
 
 /**
  * struct pt_walk - a lockless page-table walk, on the stack of the walker
- * @irqflags: interrupt state to return to
+ * @irqflags: interrupt state to return to, if the walk disables them
+ * @track: who waits for it is told by this
  */
 struct pt_walk {
-#ifndef CONFIG_PT_WALK_RCU
 	unsigned long irqflags;
-#endif
+	struct pt_walk_track track;
 };
+
+/**
+ * pt_walk_begin_irqsave() - enter a lockless walk that can be waited for
+ * @walk: the walk, uninitialised
+ * @mm: whose tables will be walked; the caller keeps it alive
+ *
+ * Context: Any, NMI included. Walks nest. Interrupts are disabled until
+ * pt_walk_end_irqrestore().
+ */
+static inline void pt_walk_begin_irqsave(struct pt_walk *walk,
+					 struct mm_struct *mm)
+{
+	local_irq_save(walk->irqflags);
+	pt_walk_track_begin(&walk->track, mm);
+}
+
+/**
+ * pt_walk_end_irqrestore() - leave a walk that can be waited for
+ * @walk: the walk
+ *
+ * Context: The context of the matching pt_walk_begin_irqsave().
+ */
+static inline void pt_walk_end_irqrestore(struct pt_walk *walk)
+{
+	pt_walk_track_end(&walk->track);
+	local_irq_restore(walk->irqflags);
+}
 
 /**
  * pt_walk_begin() - enter a lockless walk
@@ -73,7 +106,7 @@ static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
 #ifdef CONFIG_PT_WALK_RCU
 	rcu_read_lock();
 #else
-	local_irq_save(walk->irqflags);
+	pt_walk_begin_irqsave(walk, mm);
 #endif
 }
 
@@ -88,7 +121,7 @@ static inline void pt_walk_end(struct pt_walk *walk)
 #ifdef CONFIG_PT_WALK_RCU
 	rcu_read_unlock();
 #else
-	local_irq_restore(walk->irqflags);
+	pt_walk_end_irqrestore(walk);
 #endif
 }
 
@@ -124,10 +157,15 @@ static inline void pt_walk_assert(void)
 }
 
 #ifdef CONFIG_HAVE_GUP_FAST
+void pt_walk_wait(struct mm_struct *mm);
 void pt_walk_sync(struct mm_struct *mm);
 unsigned long pt_walk_leaf_size(struct mm_struct *mm, unsigned long addr);
 #else
 /* Nobody walks. */
+static inline void pt_walk_wait(struct mm_struct *mm)
+{
+}
+
 static inline void pt_walk_sync(struct mm_struct *mm)
 {
 }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which mm is this CPU walking the page tables of, without a lock and with
+ * interrupts disabled? See mm/pt_walk_track.c.
+ */
+#ifndef _LINUX_PT_WALK_TRACK_H
+#define _LINUX_PT_WALK_TRACK_H
+
+#include <linux/percpu.h>
+#include <asm/barrier.h>
+
+struct mm_struct;
+
+#ifdef CONFIG_PT_WALK_TRACKING
+/* NULL: none. Written by its own CPU alone. */
+DECLARE_PER_CPU(struct mm_struct *, pt_walk_mm);
+
+/* Of more than one mm: a walk of another one interrupted a walk. */
+#define PT_WALK_ANY_MM	((struct mm_struct *)-1L)
+
+/**
+ * struct pt_walk_track - part of struct pt_walk
+ * @outer: what the CPU was walking before
+ */
+struct pt_walk_track {
+	struct mm_struct *outer;
+};
+
+/* What pt_walk_wait() did since boot; see pt_walk_waits_read(). */
+struct pt_walk_waits {
+	unsigned long waits;		/* calls */
+	unsigned long nobody;		/* that found no walk */
+	unsigned long interrupted;	/* CPUs that were found to walk */
+};
+
+struct pt_walk_waits pt_walk_waits_read(void);
+
+/*
+ * A walk that comes in between any two of these lines, in an NMI, leaves the
+ * record as it finds it.
+ */
+static inline void pt_walk_track_begin(struct pt_walk_track *track,
+				       struct mm_struct *mm)
+{
+	track->outer = __this_cpu_read(pt_walk_mm);
+	if (unlikely(track->outer) && track->outer != mm)
+		mm = PT_WALK_ANY_MM;
+	WRITE_ONCE(*this_cpu_ptr(&pt_walk_mm), mm);
+	smp_mb(); /* (W2); pairs with (U2) in pt_walk_wait() */
+}
+
+static inline void pt_walk_track_end(struct pt_walk_track *track)
+{
+	/* (W4); pairs with the acquire of (U3) */
+	smp_store_release(this_cpu_ptr(&pt_walk_mm), track->outer);
+}
+#else
+struct pt_walk_track {
+};
+
+static inline void pt_walk_track_begin(struct pt_walk_track *track,
+				       struct mm_struct *mm)
+{
+}
+
+static inline void pt_walk_track_end(struct pt_walk_track *track)
+{
+}
+#endif /* CONFIG_PT_WALK_TRACKING */
+
+#endif /* _LINUX_PT_WALK_TRACK_H */

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tracking of lockless walks that disable interrupts: each CPU says which mm it
+ * walks, so that an updater interrupts and waits for these CPUs only.
+ *
+ *	walk					updater
+ *	(W1) pt_walk_mm = mm			(U1) clear an entry
+ *	(W2) smp_mb()				(U2) smp_mb()
+ *	(W3) read the tables			(U3) look at pt_walk_mm of each CPU
+ *	(W4) release: pt_walk_mm = what it was	(U4) interrupt those that walk mm
+ *						(U5) use what the entry led to
+ *
+ * Either (U3) sees (W1), and (U4) waits until that CPU has interrupts enabled;
+ * or (W3) sees (U1). Disabling interrupts is no barrier, hence (W2). If (U3)
+ * sees (W4), it is an acquire, and all that the walk did comes before (U5).
+ *
+ * A walk cannot be preempted, nor migrate, nor can its CPU go offline: all of
+ * these need interrupts enabled. A CPU that comes online while (U3) looks had
+ * set itself online before (W1), so what goes for (W1) goes for that.
+ *
+ * Walks nest, in an NMI. One of another mm makes the record PT_WALK_ANY_MM, for
+ * which everybody waits, and its end makes it the outer walk's again: there is
+ * no time at which the outer walk cannot be seen.
+ *
+ * An updater that finds a walk does not know whether it began before (U1). It
+ * waits for that one too, but for no later one.
+ *
+ * The record is on a cache line of its own CPU, and nobody else writes to it.
+ * Threads of one process that walk the same mm share nothing.
+ */
+#include <linux/debugfs.h>
+#include <linux/init.h>
+#include <linux/percpu.h>
+#include <linux/pt_walk.h>
+#include <linux/seq_file.h>
+#include <linux/smp.h>
+
+DEFINE_PER_CPU(struct mm_struct *, pt_walk_mm);
+
+static DEFINE_PER_CPU(struct pt_walk_waits, pt_walk_waits);
+
+/* One wait. */
+struct pt_walk_waiter {
+	struct mm_struct *mm;
+	unsigned int walking;		/* CPUs */
+};
+
+static bool pt_walk_cpu_walks(int cpu, void *data)
+{
+	struct pt_walk_waiter *wait = data;
+	struct mm_struct *mm;
+
+	mm = smp_load_acquire(per_cpu_ptr(&pt_walk_mm, cpu)); /* (U3) */
+	if (mm != wait->mm && mm != PT_WALK_ANY_MM)
+		return false;
+	wait->walking++;
+	return true;
+}
+
+/* That it takes the interrupt says that it walks no more. */
+static void pt_walk_interrupted(void *unused)
+{
+}
+
+/**
+ * pt_walk_wait() - wait for walks that have interrupts disabled
+ * @mm: whose entry was cleared
+ *
+ * Returns when each walk of @mm that began with pt_walk_begin_irqsave() before,
+ * and may have seen the entry, is over.
+ *
+ * Context: Interrupts enabled. May hold spinlocks that no walk takes.
+ */
+void pt_walk_wait(struct mm_struct *mm)
+{
+	struct pt_walk_waiter wait = { .mm = mm };
+
+	smp_mb(); /* (U2); pairs with (W2) in pt_walk_track_begin() */
+	on_each_cpu_cond(pt_walk_cpu_walks, pt_walk_interrupted, &wait, true);
+
+	this_cpu_inc(pt_walk_waits.waits);
+	if (wait.walking)
+		this_cpu_add(pt_walk_waits.interrupted, wait.walking);
+	else
+		this_cpu_inc(pt_walk_waits.nobody);
+}
+
+/* The sum over all CPUs. Not a snapshot while others wait. */
+struct pt_walk_waits pt_walk_waits_read(void)
+{
+	struct pt_walk_waits sum = { };
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct pt_walk_waits *waits = per_cpu_ptr(&pt_walk_waits, cpu);
+
+		sum.waits += data_race(waits->waits);
+		sum.nobody += data_race(waits->nobody);
+		sum.interrupted += data_race(waits->interrupted);
+	}
+	return sum;
+}
+
+#ifdef CONFIG_DEBUG_FS
+/* debugfs, pt_walk_wait: one "name number" a line. */
+static int pt_walk_wait_show(struct seq_file *m, void *unused)
+{
+	struct pt_walk_waits sum = pt_walk_waits_read();
+
+	seq_printf(m, "waits %lu\nnobody %lu\ninterrupted %lu\n",
+		   sum.waits, sum.nobody, sum.interrupted);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(pt_walk_wait);
+
+static int __init pt_walk_track_init(void)
+{
+	debugfs_create_file("pt_walk_wait", 0400, NULL, NULL, &pt_walk_wait_fops);
+	return 0;
+}
+late_initcall(pt_walk_track_init);
+#endif /* CONFIG_DEBUG_FS */
