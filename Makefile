@@ -66,6 +66,7 @@ bench: ## measure both kernels, write build/report/figures.tsv: 5 min when built
 	@scripts/series/assemble
 	@scripts/run/bench
 	@scripts/run/bench-costs
+	@scripts/run/bench-track
 
 report: ## table, report.md and chart from figures.tsv: 2 s
 	@scripts/run/deps report

@@ -7,6 +7,11 @@
 # Names configurations and builds: one kernel for both MMUs of powerpc.
 PORT=${ARCH%-*}
 
+# For programs that are built with headers of the kernel's tools/include/uapi,
+# whose types are not all that powerpc has.
+USER_FLAGS=()
+[ "$PORT" != powerpc ] || USER_FLAGS=(-D__SANE_USERSPACE_TYPES__= -include asm/types.h)
+
 case $ARCH in
 x86_64|i386)
 	KARCH=x86

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest side of scripts/run/bench-costs: what cost= on the kernel's command line
+# Guest side of scripts/run/bench-costs and bench-track: what cost= on the kernel's command line
 # names. Prints, for every figure that a program gives,
 #	COST row=KEY unit=UNIT value=N cmd=COMMAND
 # or	COST error=COMMAND TEXT
@@ -31,6 +31,13 @@ for word in $(cat /proc/cmdline); do
 		echo 4 >/proc/sys/vm/nr_hugepages
 		cost pt_cost collapse
 		cost pt_cost unshare ;;
+	cost=track)
+		for who in nobody one all others; do
+			cost pt_track collapse "$who"
+		done
+		cost pt_track munmap ;;
+	cost=pin)
+		cost pt_track pin ;;
 	cost=storm)
 		cost munmap_storm small 5
 		cost munmap_storm thp 4 ;;

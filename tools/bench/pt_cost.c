@@ -35,9 +35,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <mm/gup_test.h>
+#include "pt_util.h"
 
-#define TRACING		"/sys/kernel/tracing/"
-#define MB		(1UL << 20)
 #define GB		(1UL << 30)
 #define FOLL_WRITE	0x01
 #define REPEATS		5
@@ -47,9 +46,6 @@
  */
 #define IDLE_NS		300000000
 #define PM_PFN		((1ULL << 55) - 1)
-
-/* Of a trace event: it is of an interrupt, or of what runs at the end of one. */
-#define IN_IRQ		(0x08 | 0x10)
 
 #define COLLAPSES	512
 #define COLLAPSES_A_MAP	64
@@ -61,24 +57,7 @@ struct count {
 	uint64_t ns;
 };
 
-static void write_to(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err(1, "writing %s", file);
-	close(fd);
-}
-
 static volatile bool stop;
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 static void spin_ns(uint64_t ns)
 {
@@ -88,44 +67,7 @@ static void spin_ns(uint64_t ns)
 		;
 }
 
-static char *map_at(char *addr, size_t size)
-{
-	char *p = mmap(addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		       MAP_ANONYMOUS | MAP_NORESERVE | (addr ? MAP_FIXED : 0), -1, 0);
-
-	if (p == MAP_FAILED)
-		err(1, "mmap");
-	return p;
-}
-
-static char *reserve(size_t size, size_t align)
-{
-	char *p = map_at(NULL, size + align);
-
-	return (char *)(((uintptr_t)p + align - 1) & -align);
-}
-
 /* ---- Busy CPUs. ---- */
-
-/* Where QEMU runs CPUs in turns (-icount), this passes the turn on. */
-static void pause_cpu(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	asm volatile("yield");
-#endif
-}
-
-static void run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		err(1, "running on CPU %d", cpu);
-}
 
 static void *busy(void *cpu)
 {
@@ -251,15 +193,6 @@ static void print_counts(const char *what, const struct count *c)
 }
 
 /* ---- THP collapse. ---- */
-
-static void fill_small(char *p, size_t size)
-{
-	map_at(p, size);
-	if (madvise(p, size, MADV_NOHUGEPAGE))
-		err(1, "MADV_NOHUGEPAGE");
-	for (size_t i = 0; i < size; i += getpagesize())
-		p[i] = 1;
-}
 
 static void collapse(void)
 {

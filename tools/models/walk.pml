@@ -13,6 +13,8 @@
  *   ENTRY_FIRST                bottom up: the entry, then the pmd, then the pud
  *   NO_PERMITTED               entries are not looked at for permission
  *   NO_RCU_READER              no RCU section around the walk
+ * BEFORE_REF is what happens on this CPU between steps (2) and (3), if a model
+ * defines it. It has a walker of its own.
  */
 #include "weak.pml"
 
@@ -108,6 +110,9 @@ inline walk()
 	:: else
 	fi;
 	assert(r[R_PTE] != LINK);
+#ifdef BEFORE_REF
+	BEFORE_REF;
+#endif
 
 	get(R_GOT, REF(r[R_PTE]));
 #ifndef NO_REF_MB
@@ -135,6 +140,7 @@ end_walk:
 	done++
 }
 
+#ifndef BEFORE_REF
 proctype walker()
 {
 	bool same;
@@ -143,3 +149,4 @@ proctype walker()
 
 	walk()
 }
+#endif

@@ -7,6 +7,9 @@
  * One process, the same tables, the same pages. In a round each of the three
  * runs once, in turn; a figure is the median over the rounds, the spread is
  * what lies between the quartiles, in percent of the median.
+ *
+ * Rows "track/..." are of our walker alone: as it is, with its walks tracked, and
+ * with its walks counted for the process, 8 pages a call.
  */
 #define _GNU_SOURCE
 #include <linux/perf_event.h>
@@ -25,7 +28,13 @@
 #define MAX_ROUNDS	1001
 #define MAX_CALL	512
 
-enum { BASE, OURS, BOUND, NR_FNS };
+#define NR_FNS		3
+
+static gup_fast_fn *const walkers[NR_FNS] = { base_gup_fast, gup_fast, bound_gup_fast };
+static gup_fast_fn *const trackers[NR_FNS] = { gup_fast, tracked_gup_fast, counted_gup_fast };
+
+__thread struct mm_struct *pt_walk_mm;
+int harness_walkers;
 
 static struct mm_struct mm;
 
@@ -234,10 +243,10 @@ static double median(double *values, unsigned int nr, double *spread)
 	return values[nr / 2];
 }
 
-/* KEY, then of base, ours and bound: ns, spread, cycles (0: not counted). */
-static void row(const char *suffix, unsigned int rounds)
+/* KEY, then of each walker: ns, spread, cycles (0: not counted). */
+static void row(gup_fast_fn *const fn[NR_FNS], const char *prefix, const char *suffix,
+		unsigned int rounds)
 {
-	static gup_fast_fn *const fn[NR_FNS] = { base_gup_fast, gup_fast, bound_gup_fast };
 	static double ns[NR_FNS][MAX_ROUNDS], count[NR_FNS][MAX_ROUNDS];
 	unsigned int round, i;
 
@@ -252,7 +261,7 @@ static void row(const char *suffix, unsigned int rounds)
 			count[which][round] = s.cycles;
 		}
 	}
-	printf("%s/%u/%s%s", job.flags & FOLL_PIN ? "pin" : "get", job.call,
+	printf("%s%s/%u/%s%s", prefix, job.flags & FOLL_PIN ? "pin" : "get", job.call,
 	       job.memory->name, suffix);
 	for (i = 0; i < NR_FNS; i++) {
 		double spread, unused;
@@ -298,6 +307,16 @@ static void unmap_worker(struct worker *w)
 	}
 }
 
+static void measure_tracking(unsigned int rounds)
+{
+	job.flags = FOLL_WRITE | FOLL_PIN;
+	job.call = 8;
+	job.threads = 1;
+	row(trackers, "track/", "", rounds);
+	job.threads = 2;
+	row(trackers, "track/", "/2-threads", rounds);
+}
+
 static void measure_memory(const struct memory *m, unsigned int rounds)
 {
 	static const unsigned int calls[] = { 1, 16, 512 };
@@ -311,16 +330,18 @@ static void measure_memory(const struct memory *m, unsigned int rounds)
 		for (i = 0; i < ARRAY_SIZE(calls); i++) {
 			job.call = calls[i];
 			job.threads = 1;
-			row("", rounds);
+			row(walkers, "", "", rounds);
 			if (!pin || job.call == 16 || m->cold || m->unreferenced)
 				continue;
 			job.threads = 2;
-			row("/2-threads", rounds);
+			row(walkers, "", "/2-threads", rounds);
 			job.same = true;
-			row("/2-threads-same", rounds);
+			row(walkers, "", "/2-threads-same", rounds);
 			job.same = false;
 		}
 	}
+	if (!strcmp(m->name, "4K"))
+		measure_tracking(rounds);
 	for (i = 0; i < THREADS; i++)
 		unmap_worker(&workers[i]);
 }

@@ -10,7 +10,7 @@
 
 typedef unsigned long gup_fast_fn(unsigned long start, unsigned long end,
 				  unsigned int flags, struct page **pages);
-gup_fast_fn gup_fast, base_gup_fast, bound_gup_fast;
+gup_fast_fn gup_fast, base_gup_fast, bound_gup_fast, tracked_gup_fast, counted_gup_fast;
 
 /* Ours, called in the windows of a walk, or when it leaves a level out. */
 struct harness_hooks {

@@ -9,8 +9,19 @@
 
 #include "folio.h"
 
+/* Per CPU is per thread. */
+#define DECLARE_PER_CPU(type, name)	extern __thread type name
+#define __this_cpu_read(variable)	(variable)
+#define this_cpu_ptr(pointer)		(pointer)
+
+#ifdef HARNESS_TRACK
+#define CONFIG_PT_WALK_TRACKING	1
+#endif
+#include "../../../include/linux/pt_walk_track.h"
+
 struct pt_walk {
 	struct mm_struct *mm;
+	struct pt_walk_track track;
 };
 
 #ifdef HARNESS_DEBUG
@@ -21,13 +32,30 @@ void pt_walk_end(struct pt_walk *walk);
 void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm);
 void pt_walk_assert(void);
 #else
+#ifdef HARNESS_COUNT
+/* What tracking does not do: count the walkers of a process. */
+extern int harness_walkers;
+
 static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
 {
+	__atomic_fetch_add(&harness_walkers, 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void pt_walk_end(struct pt_walk *walk)
 {
+	__atomic_fetch_sub(&harness_walkers, 1, __ATOMIC_RELEASE);
 }
+#else
+static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
+{
+	pt_walk_track_begin(&walk->track, mm);
+}
+
+static inline void pt_walk_end(struct pt_walk *walk)
+{
+	pt_walk_track_end(&walk->track);
+}
+#endif /* HARNESS_COUNT */
 
 static inline void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm)
 {

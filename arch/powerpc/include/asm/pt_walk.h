@@ -8,9 +8,9 @@
  *
  * With the hash MMU, hardware never looks at these tables. They are looked up
  * with interrupts disabled, by the handler that fills the hash table, which
- * writes to what it finds. So a THP collapse or split interrupts all CPUs that
- * the mm has been on: see serialize_against_pte_lookup(). That does not wait for
- * walks under RCU.
+ * writes to what it finds. So a THP collapse interrupts all CPUs that the mm has
+ * been on, or those that say they are in there for it, see
+ * serialize_against_pte_lookup(). That does not wait for walks under RCU.
  *
  * So a walk may conclude nothing from a flush. Entries are cleared by atomics
  * without order, or by plain stores under the lock of the table; the full

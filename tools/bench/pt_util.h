@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the programs that measure page-table walks have in common.
+ */
+#ifndef _PT_UTIL_H
+#define _PT_UTIL_H
+
+#include <err.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRACING		"/sys/kernel/tracing/"
+#define MB		(1UL << 20)
+
+/* Of a trace event: it is of an interrupt, or of what runs at the end of one. */
+#define IN_IRQ		(0x08 | 0x10)
+
+static inline void write_to(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_TRUNC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		err(1, "writing %s", file);
+	close(fd);
+}
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static inline char *map_at(char *addr, size_t size)
+{
+	char *p = mmap(addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_NORESERVE | (addr ? MAP_FIXED : 0), -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	return p;
+}
+
+static inline char *reserve(size_t size, size_t align)
+{
+	char *p = map_at(NULL, size + align);
+
+	return (char *)(((uintptr_t)p + align - 1) & -align);
+}
+
+/* Where QEMU runs CPUs in turns (-icount), this passes the turn on. */
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	asm volatile("yield");
+#elif defined(__powerpc64__)
+	asm volatile("or 31,31,31; or 2,2,2");
+#endif
+}
+
+static inline void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		err(1, "running on CPU %d", cpu);
+}
+
+static inline void fill_small(char *p, size_t size)
+{
+	map_at(p, size);
+	if (madvise(p, size, MADV_NOHUGEPAGE))
+		err(1, "MADV_NOHUGEPAGE");
+	for (size_t i = 0; i < size; i += getpagesize())
+		p[i] = 1;
+}
+
+#endif /* _PT_UTIL_H */
