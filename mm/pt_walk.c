@@ -12,14 +12,19 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/pt_walk.h>
+#include <linux/smp.h>
 #include <asm/barrier.h>
 #include <asm/pt_walk.h>
-#include <asm/tlb.h>
 
 #ifndef CONFIG_PT_WALK_TRACKING
+static void pt_walk_interrupted(void *unused)
+{
+}
+
+/* Whoever walks has interrupts disabled. See mm/pt_walk_track.c. */
 void pt_walk_wait(struct mm_struct *mm)
 {
-	tlb_remove_table_sync_one();
+	smp_call_function(pt_walk_interrupted, NULL, true);
 }
 #endif
 
@@ -30,8 +35,9 @@ void pt_walk_wait(struct mm_struct *mm)
  * Whatever a walk read before it took a reference: either the caller sees
  * that reference now, or the walk sees the entry cleared when it validates.
  * Walks may still be running when this returns, in tables that the entry led
- * to. Without CONFIG_PT_WALK_RCU it waits for them, as pt_walk_wait(), if the
- * architecture's TLB flush does not.
+ * to. Without CONFIG_PT_WALK_RCU it waits for them, as pt_walk_wait() does, if
+ * tables are freed by RCU; where they are freed after a TLB flush, that flush
+ * interrupts every CPU.
  *
  * Context: Process context, interrupts enabled. May hold spinlocks.
  */
@@ -39,7 +45,7 @@ void pt_walk_sync(struct mm_struct *mm)
 {
 	if (IS_ENABLED(CONFIG_PT_WALK_RCU))
 		smp_mb(); /* (B); pairs with the atomic of gup_fast_grab_*(), step (3) */
-	else
+	else if (IS_ENABLED(CONFIG_MMU_GATHER_RCU_TABLE_FREE))
 		pt_walk_wait(mm);
 }
 

@@ -67,8 +67,20 @@ powerpc-radix|powerpc-hash)
 	}
 	CONSOLE=hvc0
 	;;
+s390|riscv|mips|sh)
+	# Only built: walks disable interrupts there, as before.
+	KARCH=$ARCH
+	case $ARCH in
+	s390) CROSS=s390x-linux-gnu- ;;
+	riscv) CROSS=riscv64-linux-gnu- ;;
+	mips) CROSS=mips64el-linux-gnuabi64- ;;
+	sh) CROSS=sh4-linux-gnu- ;;
+	esac
+	TARGET=vmlinux
+	IMAGE=vmlinux
+	;;
 *)
-	die "ARCH=$ARCH is not known" "ARCH=x86_64 (i386 has KUnit; arm64 KUnit and figures; arm is built by make matrix, no more yet)"
+	die "ARCH=$ARCH is not known" "one of: x86_64 i386 arm64 arm powerpc-radix powerpc-hash; to build only: s390 riscv mips sh"
 	;;
 esac
 
