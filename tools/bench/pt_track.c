@@ -13,7 +13,7 @@
  *
  * A walk is a pin of 512 pages by gup_test, and the next follows at once. On
  * POWER it is a fault, because what is tracked there is hash_page_mm(): pages are
- * touched, given back, and touched again.
+ * read, given back, and read again.
  *
  * Interrupts are what this thread itself sent, as the tracepoint csd_queue_cpu
  * says, by the function that they run on the other CPU: TLB flushes, those of the
@@ -73,12 +73,13 @@ static void walk_by_pins(char *p, size_t size)
 	close(gup);
 }
 
-static void walk_by_faults(char *p, size_t size)
+/* By reading: nothing is allocated, so most of it is the faults. */
+static void walk_by_faults(volatile char *p, size_t size)
 {
 	for (started++; !stop; ) {
 		for (size_t i = 0; i < size; i += getpagesize())
-			p[i] = 1;
-		if (madvise(p, size, MADV_DONTNEED))
+			p[i];
+		if (madvise((void *)p, size, MADV_DONTNEED))
 			err(1, "MADV_DONTNEED");
 	}
 }
@@ -207,6 +208,18 @@ static void count_sent(struct count *c)
 		c->walks, c->tlb, c->sched);
 }
 
+/* What the kernel says of it, for whoever reads the console. */
+static void show_waits(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/pt_walk_wait", "r");
+	char line[64];
+
+	while (f && fgets(line, sizeof(line), f))
+		fputs(line, stderr);
+	if (f)
+		fclose(f);
+}
+
 static void print_count(const char *what, const char *who, struct count *c)
 {
 	count_sent(c);
@@ -254,6 +267,7 @@ static void collapse(const char *who)
 	}
 	snprintf(name, sizeof(name), "-%s", who);
 	print_count("collapse", name, &count);
+	show_waits();
 	if (child)
 		kill(child, SIGKILL);
 }
