@@ -52,12 +52,6 @@ static void spin(unsigned int ms, bool *until)
 		cpu_relax();
 }
 
-static void leave_on_request(struct walker *w)
-{
-	spin(LIMIT_MS, &w->leave);
-	smp_store_release(&w->left, true);
-}
-
 static void leave_after_a_while(struct walker *w)
 {
 	spin(LIMIT_MS, &w->t->waiting);
@@ -72,16 +66,6 @@ static void walk_a_while(struct walker *w)
 	pt_walk_begin_irqsave(&walk, w->mm);
 	smp_store_release(&w->inside, true);
 	leave_after_a_while(w);
-	pt_walk_end_irqrestore(&walk);
-}
-
-static void walk_until_told(struct walker *w)
-{
-	struct pt_walk walk;
-
-	pt_walk_begin_irqsave(&walk, w->mm);
-	smp_store_release(&w->inside, true);
-	leave_on_request(w);
 	pt_walk_end_irqrestore(&walk);
 }
 
@@ -359,6 +343,17 @@ static void nobody_interrupted(struct kunit *test)
 
 	wait_for_walks(test->priv);
 	expect_waits(test, before, 1, 0);
+}
+
+static void walk_until_told(struct walker *w)
+{
+	struct pt_walk walk;
+
+	pt_walk_begin_irqsave(&walk, w->mm);
+	smp_store_release(&w->inside, true);
+	spin(LIMIT_MS, &w->leave);
+	smp_store_release(&w->left, true);
+	pt_walk_end_irqrestore(&walk);
 }
 
 static void other_mm(struct kunit *test)
