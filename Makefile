@@ -18,7 +18,7 @@ run: ## patched against unpatched: build, boot, measure, report: 3 min when buil
 	@scripts/run/bench
 	@$(MAKE) report
 
-check: ## the test command: lint, series, scripts, harness, KUnit, selftests: (empty: 38 min)
+check: ## the test command: lint, series, scripts, harness, KUnit, selftests: (empty: 43 min)
 	@scripts/run/check
 
 tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
@@ -49,7 +49,7 @@ check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PA
 check-arches: ## KUnit and selftests on arm64, arm and powerpc (ARCHES=...): 4 kernels to build
 	@scripts/run/check arches
 
-matrix: ## every patch builds and boots; other pages and architectures: 30 min (empty: 1.5 h)
+matrix: ## every patch builds and boots; other pages and architectures: more than an hour
 	@scripts/run/matrix
 	@scripts/run/check variants
 
