@@ -16,17 +16,28 @@
 #include <asm/barrier.h>
 #include <asm/pt_walk.h>
 
-#ifndef CONFIG_PT_WALK_TRACKING
+/* A CPU that takes the interrupt does not walk any more. */
 static void pt_walk_interrupted(void *unused)
 {
 }
 
-/* Whoever walks has interrupts disabled. See mm/pt_walk_track.c. */
+/**
+ * pt_walk_wait() - wait for walks that have interrupts disabled
+ * @mm: whose entry was cleared
+ *
+ * Returns when each walk of @mm that began with pt_walk_begin_irqsave() before,
+ * and may have seen the entry, is over. Interrupts all other CPUs; with
+ * CONFIG_PT_WALK_TRACKING only those that are walking @mm.
+ *
+ * Context: Interrupts enabled. May hold spinlocks that no walk takes.
+ */
 void pt_walk_wait(struct mm_struct *mm)
 {
-	smp_call_function(pt_walk_interrupted, NULL, true);
+	if (IS_ENABLED(CONFIG_PT_WALK_TRACKING))
+		pt_walk_track_wait(mm, pt_walk_interrupted);
+	else
+		smp_call_function(pt_walk_interrupted, NULL, true);
 }
-#endif
 
 /**
  * pt_walk_sync() - updater: order (A) before (C)

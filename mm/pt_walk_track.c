@@ -50,33 +50,21 @@ static bool pt_walk_cpu_walks(int cpu, void *data)
 	struct pt_walk_waiter *wait = data;
 	struct mm_struct *mm;
 
-	mm = smp_load_acquire(per_cpu_ptr(&pt_walk_mm, cpu)); /* (U3) */
+	/* (U3); the acquire pairs with (W4) in pt_walk_track_end() */
+	mm = smp_load_acquire(per_cpu_ptr(&pt_walk_mm, cpu));
 	if (mm != wait->mm && mm != PT_WALK_ANY_MM)
 		return false;
 	wait->walking++;
 	return true;
 }
 
-/* That it takes the interrupt says that it walks no more. */
-static void pt_walk_interrupted(void *unused)
-{
-}
-
-/**
- * pt_walk_wait() - wait for walks that have interrupts disabled
- * @mm: whose entry was cleared
- *
- * Returns when each walk of @mm that began with pt_walk_begin_irqsave() before,
- * and may have seen the entry, is over.
- *
- * Context: Interrupts enabled. May hold spinlocks that no walk takes.
- */
-void pt_walk_wait(struct mm_struct *mm)
+/* pt_walk_wait(): run @interrupted on each CPU that walks @mm, and wait for it. */
+void pt_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted)
 {
 	struct pt_walk_waiter wait = { .mm = mm };
 
 	smp_mb(); /* (U2); pairs with (W2) in pt_walk_track_begin() */
-	on_each_cpu_cond(pt_walk_cpu_walks, pt_walk_interrupted, &wait, true);
+	on_each_cpu_cond(pt_walk_cpu_walks, interrupted, &wait, true); /* (U4) */
 
 	this_cpu_inc(pt_walk_waits.waits);
 	if (wait.walking)
@@ -101,7 +89,6 @@ struct pt_walk_waits pt_walk_waits_read(void)
 	return sum;
 }
 
-#ifdef CONFIG_DEBUG_FS
 /* debugfs, pt_walk_wait: one "name number" a line. */
 static int pt_walk_wait_show(struct seq_file *m, void *unused)
 {
@@ -119,4 +106,3 @@ static int __init pt_walk_track_init(void)
 	return 0;
 }
 late_initcall(pt_walk_track_init);
-#endif /* CONFIG_DEBUG_FS */

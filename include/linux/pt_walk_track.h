@@ -7,24 +7,16 @@
 #define _LINUX_PT_WALK_TRACK_H
 
 #include <linux/percpu.h>
+#include <linux/smp.h>
 #include <asm/barrier.h>
 
 struct mm_struct;
 
-#ifdef CONFIG_PT_WALK_TRACKING
 /* NULL: none. Written by its own CPU alone. */
 DECLARE_PER_CPU(struct mm_struct *, pt_walk_mm);
 
 /* Of more than one mm: a walk of another one interrupted a walk. */
 #define PT_WALK_ANY_MM	((struct mm_struct *)-1L)
-
-/**
- * struct pt_walk_track - part of struct pt_walk
- * @outer: what the CPU was walking before
- */
-struct pt_walk_track {
-	struct mm_struct *outer;
-};
 
 /* What pt_walk_wait() did since boot; see pt_walk_waits_read(). */
 struct pt_walk_waits {
@@ -34,6 +26,16 @@ struct pt_walk_waits {
 };
 
 struct pt_walk_waits pt_walk_waits_read(void);
+void pt_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted);
+
+#ifdef CONFIG_PT_WALK_TRACKING
+/**
+ * struct pt_walk_track - part of struct pt_walk
+ * @outer: what the CPU was walking before
+ */
+struct pt_walk_track {
+	struct mm_struct *outer;
+};
 
 /*
  * A walk that comes in between any two of these lines, in an NMI, leaves the
@@ -46,12 +48,12 @@ static inline void pt_walk_track_begin(struct pt_walk_track *track,
 	if (unlikely(track->outer) && track->outer != mm)
 		mm = PT_WALK_ANY_MM;
 	WRITE_ONCE(*this_cpu_ptr(&pt_walk_mm), mm);
-	smp_mb(); /* (W2); pairs with (U2) in pt_walk_wait() */
+	smp_mb(); /* (W2); pairs with (U2) in pt_walk_track_wait() */
 }
 
 static inline void pt_walk_track_end(struct pt_walk_track *track)
 {
-	/* (W4); pairs with the acquire of (U3) */
+	/* (W4); pairs with the acquire of (U3) in pt_walk_cpu_walks() */
 	smp_store_release(this_cpu_ptr(&pt_walk_mm), track->outer);
 }
 #else

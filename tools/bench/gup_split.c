@@ -19,8 +19,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <mm/gup_test.h>
+#include "pt_util.h"
 
-#define MB		(1UL << 20)
 #define FOLL_WRITE	0x01
 #define PM_PRESENT	(1ULL << 63)
 #define PM_PFN		((1ULL << 55) - 1)
@@ -98,17 +98,6 @@ static void split_pmds(char *p, size_t size)
 			err(1, "mprotect");
 	for (i = 0; i < size; i += page_size)
 		p[i] = 0;
-}
-
-static size_t read_pmd_size(void)
-{
-	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
-	size_t size;
-
-	if (!f || fscanf(f, "%zu", &size) != 1)
-		err(1, "hpage_pmd_size");
-	fclose(f);
-	return size;
 }
 
 int main(int argc, char **argv)

@@ -36,9 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <mm/gup_test.h>
+#include "pt_util.h"
 
-#define TRACING		"/sys/kernel/tracing/"
-#define MB		(1UL << 20)
 #define TABLES		64	/* a process maps at a time */
 #define MAX_CPUS	64
 #define MAX_SAMPLES	100000
@@ -77,15 +76,6 @@ static void *map(size_t size, int flags)
 	if (p == MAP_FAILED)
 		err(1, "mmap");
 	return p;
-}
-
-static void write_to(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err(1, "writing %s", file);
-	close(fd);
 }
 
 /* ---- The processes of the storm. ---- */

@@ -138,12 +138,9 @@ static void watch_others(void)
 {
 	char filter[64];
 
-	write_to(TRACING "tracing_on", "0");
-	write_to(TRACING "trace", "");
 	snprintf(filter, sizeof(filter), "common_pid != %d || common_flags & %d",
 		 getpid(), IN_IRQ);
-	write_to(TRACING "events/csd/csd_queue_cpu/filter", filter);
-	write_to(TRACING "events/csd/csd_queue_cpu/enable", "1");
+	watch_sent(filter);
 }
 
 static unsigned long count_others(void)
@@ -152,7 +149,7 @@ static unsigned long count_others(void)
 	unsigned long count = 0;
 	char line[512];
 
-	write_to(TRACING "events/csd/csd_queue_cpu/enable", "0");
+	write_to(CSD_QUEUE "enable", "0");
 	if (!f)
 		err(1, TRACING "trace");
 	while (fgets(line, sizeof(line), f)) {

@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,7 +43,6 @@
 #define PINNED		(256 * MB)
 #define PAGES_A_CALL	8
 #define WALKED		512	/* pages */
-#define CSD		TRACING "events/csd/csd_queue_cpu/"
 
 #ifdef __powerpc64__
 #define BY_FAULTS	true
@@ -51,7 +51,7 @@
 #endif
 
 static volatile bool stop;
-static volatile int started;
+static atomic_int started;
 
 /* ---- Others ---- */
 
@@ -153,13 +153,9 @@ static void prepare_to_count(void)
 {
 	char filter[64];
 
-	write_to(TRACING "tracing_on", "0");
-	write_to(TRACING "buffer_size_kb", "8192");
-	write_to(TRACING "trace", "");
 	snprintf(filter, sizeof(filter), "common_pid == %d && !(common_flags & %d)",
 		 gettid(), IN_IRQ);
-	write_to(CSD "filter", filter);
-	write_to(CSD "enable", "1");
+	watch_sent(filter);
 }
 
 static uint64_t start_counting(void)
@@ -189,7 +185,7 @@ static void count_sent(struct count *c)
 	FILE *f = fopen(TRACING "trace", "r");
 	char line[512], last[64] = "", *func;
 
-	write_to(CSD "enable", "0");
+	write_to(CSD_QUEUE "enable", "0");
 	if (!f)
 		err(1, TRACING "trace");
 	while (fgets(line, sizeof(line), f)) {
@@ -230,17 +226,6 @@ static void print_count(const char *what, const char *who, struct count *c)
 
 /* ---- What is measured ---- */
 
-static size_t read_pmd_size(void)
-{
-	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
-	size_t size;
-
-	if (!f || fscanf(f, "%zu", &size) != 1)
-		err(1, "hpage_pmd_size");
-	fclose(f);
-	return size;
-}
-
 static void collapse(const char *who)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -253,7 +238,7 @@ static void collapse(const char *who)
 	if (!strcmp(who, "others"))
 		child = start_another_process(cpus - 1);
 	start_others(!strcmp(who, "one") ? 1 : !strcmp(who, "all") ? cpus - 1 : 0);
-	stop = child;	/* The mm has been on these CPUs, but leaves them to the other. */
+	stop = child;	/* this mm has been on all CPUs, and leaves them to the other */
 	prepare_to_count();
 	for (size_t done = 0; done < ALL; done += A_MAP) {
 		fill_small(p, A_MAP);

@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TRACING		"/sys/kernel/tracing/"
+#define CSD_QUEUE	TRACING "events/csd/csd_queue_cpu/"
 #define MB		(1UL << 20)
 
 /* Of a trace event: it is of an interrupt, or of what runs at the end of one. */
@@ -27,6 +29,28 @@ static inline void write_to(const char *file, const char *text)
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		err(1, "writing %s", file);
 	close(fd);
+}
+
+/* The size of a huge page, in bytes. */
+static inline size_t read_pmd_size(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
+	size_t size;
+
+	if (!f || fscanf(f, "%zu", &size) != 1)
+		err(1, "hpage_pmd_size");
+	fclose(f);
+	return size;
+}
+
+/* Trace function calls that are sent to other CPUs while tracing is on. */
+static inline void watch_sent(const char *filter)
+{
+	write_to(TRACING "tracing_on", "0");
+	write_to(TRACING "buffer_size_kb", "8192");
+	write_to(TRACING "trace", "");
+	write_to(CSD_QUEUE "filter", filter);
+	write_to(CSD_QUEUE "enable", "1");
 }
 
 static inline uint64_t now_ns(void)

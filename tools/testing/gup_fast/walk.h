@@ -13,6 +13,7 @@
 #define DECLARE_PER_CPU(type, name)	extern __thread type name
 #define __this_cpu_read(variable)	(variable)
 #define this_cpu_ptr(pointer)		(pointer)
+typedef void (*smp_call_func_t)(void *info);
 
 #ifdef HARNESS_TRACK
 #define CONFIG_PT_WALK_TRACKING	1
