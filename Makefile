@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH SEED SIGNOFF TREE
 
-.PHONY: help run check check-arches check-debug matrix tree kernel boot kunit selftests stress mutants harness fuzz \
+.PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants harness fuzz \
 	bench report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
@@ -45,9 +45,6 @@ mutants: ## walks made wrong on purpose, which our tests must notice: 1 min
 
 check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 1 to 2 h)
 	@scripts/run/check debug locking kcsan pae
-
-check-arches: ## KUnit and selftests on arm64, arm and powerpc (ARCHES=...): 4 kernels to build
-	@scripts/run/check arches
 
 matrix: ## every patch builds and boots; other pages and architectures: more than an hour
 	@scripts/run/matrix

@@ -9,6 +9,7 @@
  * what it should be: whole such folios, none of them mapped by a PMD. Fails
  * when one is not.
  */
+#define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -235,7 +235,7 @@ static void check_shared(const char *p)
 	read_at("/proc/kpagecount", &mapcount, sizeof(mapcount),
 		(map & PM_PFN) * sizeof(mapcount));
 	if (mapcount != 1)
-		errx(1, "the hugetlb table is not shared: %lu mappings", mapcount);
+		errx(1, "the hugetlb table is not shared: %ju mappings", (uintmax_t)mapcount);
 }
 
 /* Another process that has touched what we have, and keeps it mapped. */

@@ -17,7 +17,7 @@
 
 #define TRACING		"/sys/kernel/tracing/"
 #define CSD_QUEUE	TRACING "events/csd/csd_queue_cpu/"
-#define MB		(1UL << 20)
+#define MB		((size_t)1 << 20)
 
 /* Of a trace event: it is of an interrupt, or of what runs at the end of one. */
 #define IN_IRQ		(0x08 | 0x10)
