@@ -11,7 +11,7 @@
  * The walk, for each batch of entries:
  *
  *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each
- *  (2) read the entries
+ *  (2) read the entries; of a large folio, the first one
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
  *                                            smp_rmb() between the levels
@@ -107,14 +107,18 @@ static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 	if (pgd_val(g->pgd) != pgd_val(pgdp_get(g->pgdp)) &&
 	    !pt_walk_debug_skip(PGTABLE_LEVEL_PGD))
 		return false;
-	smp_rmb(); /* pgd before p4d */
-	if (p4d_val(g->p4d) != p4d_val(p4dp_get(g->p4dp)) &&
-	    !pt_walk_debug_skip(PGTABLE_LEVEL_P4D))
-		return false;
-	smp_rmb(); /* p4d before pud */
-	if (pud_val(g->pud) != pud_val(pudp_get(g->pudp)) &&
-	    !pt_walk_debug_skip(PGTABLE_LEVEL_PUD))
-		return false;
+	if (!mm_p4d_folded(g->mm)) {
+		smp_rmb(); /* pgd before p4d */
+		if (p4d_val(g->p4d) != p4d_val(p4dp_get(g->p4dp)) &&
+		    !pt_walk_debug_skip(PGTABLE_LEVEL_P4D))
+			return false;
+	}
+	if (!mm_pud_folded(g->mm)) {
+		smp_rmb(); /* p4d before pud */
+		if (pud_val(g->pud) != pud_val(pudp_get(g->pudp)) &&
+		    !pt_walk_debug_skip(PGTABLE_LEVEL_PUD))
+			return false;
+	}
 	if (leaf == PGTABLE_LEVEL_PUD)
 		return true;
 	smp_rmb(); /* pud before pmd */
@@ -264,7 +268,7 @@ static __always_inline bool gup_fast_pte_run(pte_t *ptep, pte_t pte)
 
 /*
  * How many of @max entries from @ptep on continue @pte: consecutive pages,
- * same permissions. Counts from zero, so it serves to validate, step (4).
+ * same permissions?
  */
 static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 							unsigned int max)
@@ -281,22 +285,6 @@ static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 			break;
 	}
 	return nr;
-}
-
-/*
- * Step (2): how many of them seem to? Where hardware treats a block of entries
- * as one, it is enough to read one of each.
- */
-static __always_inline unsigned int gup_fast_pte_find(pte_t *ptep, pte_t pte,
-						       unsigned int max)
-{
-	unsigned int nr = pte_batch_hint(ptep, pte);
-
-	if (nr == 1)
-		return gup_fast_pte_batch(ptep, pte, max);
-	while (nr < max && gup_fast_pte_matches(ptep + nr, pt_walk_pte_advance(pte, nr)))
-		nr += pte_batch_hint(ptep + nr, pte);
-	return min(nr, max);
 }
 
 /* How many of @nr pages from @page on can be pinned as they are mapped? */
@@ -333,7 +321,9 @@ static __always_inline unsigned int gup_fast_large_valid(struct gup_fast *g,
 
 /*
  * Entries of a large folio: one operation on its counts for all that map
- * consecutive pages of it. Returns the number of pages taken; 0 means stop.
+ * consecutive pages of it. That all of it is mapped is a guess, for step (4) to
+ * check: step (2) reads the first entry only. Returns the number of pages
+ * taken; 0 means stop.
  */
 static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 					    pte_t pte, struct page *page,
@@ -344,9 +334,7 @@ static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 
 	/* May be nonsense as yet; gup_fast_grab_large() finds out. */
 	nr = compound_nr(&folio->page) - folio_page_idx(folio, page);
-	nr = gup_fast_pte_find(ptep, pte, clamp(nr, 1U, max));
-	if (!nr)
-		return 0;
+	nr = clamp(nr, 1U, max);
 
 	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
 	if (!gup_fast_grab_large(folio, page, nr, g->flags))
@@ -586,12 +574,11 @@ unmap:
 }
 
 /*
- * Step (1), and on to the leaf, for the @nr pages from @addr on: none of them
- * in another PMD range. The path stays in @g, because folded levels live in
- * the values that were read. Returns whether all pages were taken.
+ * Step (1) down to the pud that maps @addr. The path stays in @g, because folded
+ * levels live in the values that were read.
  */
-static __always_inline bool gup_fast_walk(struct gup_fast *g,
-					  unsigned long addr, unsigned long nr)
+static __always_inline bool gup_fast_path_to_pud(struct gup_fast *g,
+						 unsigned long addr)
 {
 	g->pgdp = pgd_offset(g->mm, addr);
 	g->pgd = pgdp_get(g->pgdp);
@@ -607,7 +594,19 @@ static __always_inline bool gup_fast_walk(struct gup_fast *g,
 
 	g->pudp = pud_offset_lockless(g->p4dp, g->p4d, addr);
 	g->pud = pudp_get(g->pudp);
-	if (!pud_present(g->pud))
+	return pud_present(g->pud);
+}
+
+/*
+ * The @nr pages from @addr on, none of them in another PMD range. @pud_known:
+ * the path down to the pud is that of the range before, in the same section.
+ * Returns whether all pages were taken.
+ */
+static __always_inline bool gup_fast_walk(struct gup_fast *g,
+					  unsigned long addr, unsigned long nr,
+					  bool pud_known)
+{
+	if (!pud_known && !gup_fast_path_to_pud(g, addr))
 		return false;
 	if (unlikely(pud_leaf(g->pud)))
 		return gup_fast_pud_leaf(g, addr, nr);
@@ -634,16 +633,10 @@ static __always_inline unsigned long gup_fast_next(unsigned long addr,
 	return addr + min(next - addr, GUP_FAST_CHUNK);
 }
 
-/*
- * At @addr, others' turn, if it has been a chunk. The scheduler's too, where it
- * depends on being asked.
- */
+/* Others' turn. The scheduler's too, where it depends on being asked. */
 static __always_inline void gup_fast_relax(struct gup_fast *g,
-					   struct pt_walk *walk,
-					   unsigned long addr)
+					   struct pt_walk *walk)
 {
-	if (GUP_FAST_CHUNK > PMD_SIZE && addr % GUP_FAST_CHUNK)
-		return;
 	if (likely(!need_resched()) || (g->flags & FOLL_FAST_ONLY)) {
 		pt_walk_relax(walk, g->mm);
 		return;
@@ -660,6 +653,7 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 {
 	struct gup_fast g __uninitialized;
 	struct pt_walk walk;
+	bool pud_known = false;
 	unsigned long next;
 
 	g.mm = current->mm;
@@ -671,11 +665,17 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 	pt_walk_begin(&walk, g.mm);
 	for (;;) {
 		next = gup_fast_next(addr, end);
-		if (!gup_fast_walk(&g, addr, (next - addr) >> PAGE_SHIFT) ||
+		if (!gup_fast_walk(&g, addr, (next - addr) >> PAGE_SHIFT, pud_known) ||
 		    next == end)
 			break;
 		addr = next;
-		gup_fast_relax(&g, &walk, addr);
+		/*
+		 * A path serves as long as the section that it was read in; a
+		 * PUD range begins with a chunk.
+		 */
+		pud_known = GUP_FAST_CHUNK > PMD_SIZE && addr % GUP_FAST_CHUNK;
+		if (!pud_known)
+			gup_fast_relax(&g, &walk);
 	}
 	gup_fast_account_flush(&g);
 	pt_walk_end(&walk);

@@ -147,7 +147,8 @@ static inline bool harness_protnone(unsigned long val)
 #define pte_mkold(x)		__pte(pte_val(x) & ~_PAGE_ACCESSED)
 #define pte_mkclean(x)		__pte(pte_val(x) & ~(_PAGE_DIRTY | _PAGE_SAVED_DIRTY))
 #define pte_clear_soft_dirty(x)	__pte(pte_val(x) & ~_PAGE_SOFT_DIRTY)
-#define pte_batch_hint(ptep, x)	1U
+#define mm_p4d_folded(mm)	false
+#define mm_pud_folded(mm)	false
 #define pte_advance_pfn(x, nr)	__pte(pte_val(x) + ((unsigned long)(nr) << PFN_PTE_SHIFT))
 
 /* Entries that permit nothing have their page number inverted. */
