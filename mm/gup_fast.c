@@ -11,7 +11,7 @@
  * The walk, for each batch of entries:
  *
  *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each
- *  (2) read the entries; of a large folio, the first one
+ *  (2) read the entries; of a large folio, the first and the last
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
  *                                            smp_rmb() between the levels
@@ -287,6 +287,20 @@ static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 	return nr;
 }
 
+/*
+ * Step (2): how many of them seem to? If the last one does, those in between
+ * will, and step (4) finds the one that does not.
+ */
+static __always_inline unsigned int gup_fast_pte_guess(pte_t *ptep, pte_t pte,
+							unsigned int max)
+{
+	unsigned int last = max - 1;
+
+	if (gup_fast_pte_matches(ptep + last, pt_walk_pte_advance(pte, last)))
+		return max;
+	return gup_fast_pte_batch(ptep, pte, max);
+}
+
 /* How many of @nr pages from @page on can be pinned as they are mapped? */
 static unsigned int gup_fast_exclusive(struct page *page, unsigned int nr,
 				       unsigned int flags, bool writable)
@@ -321,9 +335,7 @@ static __always_inline unsigned int gup_fast_large_valid(struct gup_fast *g,
 
 /*
  * Entries of a large folio: one operation on its counts for all that map
- * consecutive pages of it. That all of it is mapped is a guess, for step (4) to
- * check: step (2) reads the first entry only. Returns the number of pages
- * taken; 0 means stop.
+ * consecutive pages of it. Returns the number of pages taken; 0 means stop.
  */
 static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 					    pte_t pte, struct page *page,
@@ -334,7 +346,9 @@ static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 
 	/* May be nonsense as yet; gup_fast_grab_large() finds out. */
 	nr = compound_nr(&folio->page) - folio_page_idx(folio, page);
-	nr = clamp(nr, 1U, max);
+	nr = gup_fast_pte_guess(ptep, pte, clamp(nr, 1U, max));
+	if (!nr)
+		return 0;
 
 	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
 	if (!gup_fast_grab_large(folio, page, nr, g->flags))
