@@ -2,7 +2,7 @@
 /*
  * bench [ROUNDS [MEMORY]]: nanoseconds (and cycles, where they can be counted) per page
  * of the unpatched walker, of ours, and of a lower bound: a loop that reads
- * every entry twice and stores the page.
+ * every entry and stores the page.
  *
  * One process, the same tables, the same pages. In a round each of the three
  * runs once, in turn; a figure is the median over the rounds, the spread is
