@@ -10,7 +10,8 @@
  *
  * The walk, for each batch of entries:
  *
- *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each
+ *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each, for all
+ *      batches that they lead to
  *  (2) read the entries; of a large folio, the first and the last
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
@@ -99,7 +100,8 @@ static __always_inline void gup_fast_account(struct gup_fast *g,
  * above it before the one below. It pairs with the barrier of an updater
  * between editing a table and attaching it again. Only a collapse to less than
  * a PMD does that today, in __folio_mark_uptodate(), to PTE tables. The others
- * keep the contract of linux/pt_walk.h for tables of all levels.
+ * keep the contract of linux/pt_walk.h for tables of all levels. A folded level
+ * has no entry of its own to read.
  */
 static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 					       enum pgtable_level leaf)
