@@ -14,6 +14,7 @@
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
 #include <linux/pagewalk.h>
 #include <linux/sched/signal.h>
 #include <linux/secretmem.h>
@@ -308,6 +309,9 @@ static struct area *area_new(struct kunit *test, const struct layout *l)
 
 	if (border > TASK_SIZE - nr * PAGE_SIZE)
 		kunit_skip(test, "user space ends before this border");
+	/* With pages of 64 KiB, arm64's PMD is more than that. */
+	if (l->backing == SHMEM && size_order(l->size) > MAX_PAGECACHE_ORDER)
+		kunit_skip(test, "no file has folios of order %u", size_order(l->size));
 
 	a = area_at(test, border - l->before * PAGE_SIZE, nr);
 	area_map(test, a, l);
