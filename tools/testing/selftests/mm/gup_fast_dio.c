@@ -26,6 +26,9 @@
  *	-d device	/dev/ram0 by default; its content is lost
  *	-w us		with CONFIG_DEBUG_PT_WALK: hold each walk up for so long
  *			between reading entries and taking references
+ *	-m		a sector that is right when looked at again a moment later is
+ *			counted, but not wrong: a lost pin lasts, a translation that an
+ *			emulated CPU uses after its invalidation does not
  *	-c		see that it can fail: leave out the walk's last re-read, too;
  *			then a wrong content is what is expected
  */
@@ -60,6 +63,7 @@
 #define SECTOR		512
 #define SECTOR_WORDS	(SECTOR / sizeof(uint64_t))
 #define SPARE_PAGES	64
+#define PLACES		3	/* that memory is moved between */
 #define REPORTED	4	/* wrong sectors of a phase that are shown */
 #define SCRIBBLE	(1ull << 63)
 
@@ -86,7 +90,7 @@ static const char * const op_name[] = {
 
 /* A reader and its partner; the target is size bytes at base. */
 struct pair {
-	int index, disk;
+	int index, disk, place;
 	pthread_t thread[2];
 	unsigned int seed[2];
 	char *area, *base, *buf, *spare;
@@ -99,7 +103,7 @@ struct pair {
 
 	atomic_size_t aim;	/* the page that is read now */
 	unsigned int round;
-	unsigned long reads, failed_reads, changed_reads, wrong;
+	unsigned long reads, failed_reads, changed_reads, wrong, momentary;
 	atomic_ulong done[NR_OPS];
 };
 
@@ -117,7 +121,7 @@ static int nr_pairs, nr_cpus, cpu[CPU_SETSIZE];
 static size_t page_size, pmd_size, size, blocks;
 static unsigned int seed, seconds = 10, delay_us;
 static const char *device = "/dev/ram0";
-static bool control, numa, swap, debug_split;
+static bool control, look_again, numa, swap, debug_split;
 static unsigned int ops, all_ops;
 static unsigned long all_wrong, all_done[NR_OPS];
 static atomic_bool stop;
@@ -245,10 +249,25 @@ static void report(struct pair *p, const struct target *t, size_t pos)
 		       (unsigned long long)seen, what);
 }
 
+static unsigned long look(struct pair *p, const struct target *t, bool last)
+{
+	unsigned long illegal = 0;
+
+	for (size_t pos = 0; pos < t->pages * page_size; pos += SECTOR) {
+		if (legal(p, t, pos))
+			continue;
+		illegal++;
+		if (last)
+			report(p, t, pos);
+	}
+	return illegal;
+}
+
 static void check(struct pair *p, const struct target *t)
 {
 	ssize_t len = t->pages * page_size;
 	bool barred = p->barred != t->barred;
+	unsigned long illegal;
 
 	p->reads++;
 	p->failed_reads += t->ret < len;
@@ -256,9 +275,12 @@ static void check(struct pair *p, const struct target *t)
 	if (t->ret < len && !barred && p->wrong++ < REPORTED)
 		ksft_print_msg("reader %d round %u: %zd of %zd bytes were read, %s\n",
 			       p->index, p->round, t->ret, len, strerror(errno));
-	for (ssize_t pos = 0; pos < len; pos += SECTOR)
-		if (!legal(p, t, pos))
-			report(p, t, pos);
+
+	illegal = look(p, t, !look_again);
+	if (illegal && look_again) {
+		usleep(10000);
+		p->momentary += illegal - look(p, t, true);
+	}
 }
 
 /* ---- The reader. ---- */
@@ -353,17 +375,22 @@ static bool replace(struct pair *p, char *addr, size_t len)
 	return !madvise(addr, page_size, MADV_HUGEPAGE);
 }
 
-/* To the other half of the area, in every second round not aligned to a PMD. */
+/*
+ * To another of the places, the last of which is not aligned to a PMD. An address
+ * is that of the same page whenever there is one: a read may walk after two moves.
+ */
 static bool move(struct pair *p, char *addr, size_t len)
 {
-	char *old = p->base, *half = p->area + size + pmd_size;
-	char *to = old < half ? half : p->area;
+	int place = (p->place + 1 + below(&p->seed[1], PLACES - 1)) % PLACES;
+	char *old = p->base, *to = p->area + place * (size + pmd_size);
 
-	to += below(&p->seed[1], 2) * page_size;
+	if (place == PLACES - 1)
+		to += page_size;
 	p->barred++;
 	if (mremap(old, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
 		return false;
 	p->base = to;
+	p->place = place;
 	if (map(old, size, PROT_NONE) != old)
 		ksft_exit_fail_perror("mmap");
 	return true;
@@ -483,7 +510,8 @@ static void run(double time)
 	for (int i = 0; i < nr_pairs; i++) {
 		struct pair *p = &pairs[i];
 
-		p->reads = p->failed_reads = p->changed_reads = p->wrong = 0;
+		p->reads = p->failed_reads = p->changed_reads = 0;
+		p->wrong = p->momentary = 0;
 		for (int op = 0; op < NR_OPS; op++)
 			p->done[op] = 0;
 		if (pthread_create(&p->thread[0], NULL, reader, p) ||
@@ -524,7 +552,7 @@ static bool all_happened(void)
 
 static void one(const struct phase *phase, double time)
 {
-	unsigned long reads = 0, failed = 0, changed = 0, wrong = 0;
+	unsigned long reads = 0, failed = 0, changed = 0, wrong = 0, momentary = 0;
 
 	ops = available(phase->ops);
 	if (!(ops & ~BIT(COLLAPSE))) {
@@ -540,9 +568,12 @@ static void one(const struct phase *phase, double time)
 		failed += pairs[i].failed_reads;
 		changed += pairs[i].changed_reads;
 		wrong += pairs[i].wrong;
+		momentary += pairs[i].momentary;
 	}
 	ksft_print_msg("%lu reads, %lu with a change meanwhile, %lu short or failed, %lu wrong\n",
 		       reads, changed, failed, wrong);
+	if (momentary)
+		ksft_print_msg("%lu sectors wrong for a moment\n", momentary);
 	count_done();
 	all_wrong += wrong;
 	if (!control)
@@ -623,7 +654,7 @@ static void set_up(struct pair *p, int index)
 	p->replaced = calloc(size / page_size, sizeof(*p->replaced));
 	p->buf = map(NULL, 256 * page_size, PROT_READ | PROT_WRITE);
 	p->spare = map(NULL, SPARE_PAGES * page_size, PROT_READ | PROT_WRITE);
-	p->area = map(NULL, 2 * size + 3 * pmd_size, PROT_NONE);
+	p->area = map(NULL, PLACES * (size + pmd_size) + pmd_size, PROT_NONE);
 	if (p->disk < 0 || !p->generation || !p->replaced || p->buf == MAP_FAILED ||
 	    p->spare == MAP_FAILED || p->area == MAP_FAILED)
 		ksft_exit_fail_perror("set-up");
@@ -653,7 +684,7 @@ static void read_options(int argc, char **argv)
 	int opt;
 
 	seed = now() * 1e6;
-	while ((opt = getopt(argc, argv, "s:t:d:w:c")) != -1) {
+	while ((opt = getopt(argc, argv, "s:t:d:w:mc")) != -1) {
 		if (opt == 's')
 			seed = strtoul(optarg, NULL, 0);
 		else if (opt == 't')
@@ -662,10 +693,12 @@ static void read_options(int argc, char **argv)
 			device = optarg;
 		else if (opt == 'w')
 			delay_us = strtoul(optarg, NULL, 0);
+		else if (opt == 'm')
+			look_again = true;
 		else if (opt == 'c')
 			control = true;
 		else
-			ksft_exit_fail_msg("usage: [-s seed] [-t seconds] [-d device] [-w us] [-c]\n");
+			ksft_exit_fail_msg("usage: [-s seed] [-t seconds] [-d device] [-w us] [-m] [-c]\n");
 	}
 	if (control && !delay_us)
 		delay_us = 100000;
