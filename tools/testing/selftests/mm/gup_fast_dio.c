@@ -267,7 +267,7 @@ static void check(struct pair *p, const struct target *t)
 {
 	ssize_t len = t->pages * page_size;
 	bool barred = p->barred != t->barred;
-	unsigned long illegal;
+	unsigned long illegal, again;
 
 	p->reads++;
 	p->failed_reads += t->ret < len;
@@ -279,7 +279,8 @@ static void check(struct pair *p, const struct target *t)
 	illegal = look(p, t, !look_again);
 	if (illegal && look_again) {
 		usleep(10000);
-		p->momentary += illegal - look(p, t, true);
+		again = look(p, t, true);
+		p->momentary += illegal > again ? illegal - again : 0;
 	}
 }
 
