@@ -18,7 +18,7 @@ run: ## patched against unpatched: build, boot, measure, report: 3 min when buil
 	@scripts/run/bench
 	@$(MAKE) report
 
-check: ## lint, series, scripts, harness, KUnit, selftests, on 4 architectures (empty: 80 to 95 min; ARCHES=x86_64: 40 min)
+check: ## lint, series, scripts, harness, KUnit, selftests, on 4 architectures (empty: 80 to 100 min; ARCHES=x86_64: 40 min)
 	@scripts/run/check
 
 tree: ## assemble the series into build/linux: 2 s (empty: 1 min)
