@@ -21,7 +21,7 @@
  * An updater that must not have its pages referenced behind its back
  *
  *  (A) clears an entry, the one that maps the page or any above it
- *  (B) full barrier, as pt_walk_sync()
+ *  (B) full barrier, as lockless_walk_barrier()
  *  (C) looks at the reference count
  *
  * Either (C) sees the reference of (3), or (4) sees the cleared entry of (A).
@@ -100,32 +100,32 @@ static __always_inline void gup_fast_account(struct gup_fast *g,
  * above it before the one below. It pairs with the barrier of an updater
  * between editing a table and attaching it again. Only a collapse to less than
  * a PMD does that today, in __folio_mark_uptodate(), to PTE tables. The others
- * keep the contract of linux/pt_walk.h for tables of all levels. A folded level
- * has no entry of its own to read.
+ * keep the contract of linux/lockless_walk.h for tables of all levels. A folded
+ * level has no entry of its own to read.
  */
 static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 					       enum pgtable_level leaf)
 {
 	if (pgd_val(g->pgd) != pgd_val(pgdp_get(g->pgdp)) &&
-	    !pt_walk_debug_skip(PGTABLE_LEVEL_PGD))
+	    !lockless_walk_debug_skip(PGTABLE_LEVEL_PGD))
 		return false;
 	if (!mm_p4d_folded(g->mm)) {
 		smp_rmb(); /* pgd before p4d */
 		if (p4d_val(g->p4d) != p4d_val(p4dp_get(g->p4dp)) &&
-		    !pt_walk_debug_skip(PGTABLE_LEVEL_P4D))
+		    !lockless_walk_debug_skip(PGTABLE_LEVEL_P4D))
 			return false;
 	}
 	if (!mm_pud_folded(g->mm)) {
 		smp_rmb(); /* p4d before pud */
 		if (pud_val(g->pud) != pud_val(pudp_get(g->pudp)) &&
-		    !pt_walk_debug_skip(PGTABLE_LEVEL_PUD))
+		    !lockless_walk_debug_skip(PGTABLE_LEVEL_PUD))
 			return false;
 	}
 	if (leaf == PGTABLE_LEVEL_PUD)
 		return true;
 	smp_rmb(); /* pud before pmd */
 	if (pmd_val(g->pmd) != pmd_val(pmdp_get_lockless(g->pmdp)) &&
-	    !pt_walk_debug_skip(PGTABLE_LEVEL_PMD))
+	    !lockless_walk_debug_skip(PGTABLE_LEVEL_PMD))
 		return false;
 	smp_rmb(); /* pmd before the entries */
 	return true;
@@ -160,10 +160,10 @@ static __always_inline bool gup_fast_leaf(struct gup_fast *g, struct page *page,
 {
 	struct folio *folio = page_folio(page);
 
-	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	if (!gup_fast_grab_large(folio, page, nr, g->flags))
 		return false;
-	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	/* Of a huge mapping, the head page alone says whether it is exclusive. */
 	if (!gup_fast_path_same(g, level) ||
@@ -221,15 +221,15 @@ static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 {
 	return !pte_protnone(pte) &&
 	       pte_access_permitted(pte, flags & FOLL_WRITE) &&
-	       !pte_special(pte) && pt_walk_pte_sane(pte);
+	       !pte_special(pte) && lockless_walk_pte_sane(pte);
 }
 
 /* The same, next to an entry that is known to be permitted. */
 static __always_inline bool gup_fast_pte_permitted_like(pte_t pte, pte_t known,
 							unsigned int flags)
 {
-	if (pt_walk_pte_same_access(pte, known))
-		return pt_walk_pte_sane(pte);
+	if (lockless_walk_pte_same_access(pte, known))
+		return lockless_walk_pte_sane(pte);
 	return gup_fast_pte_permitted(pte, flags);
 }
 
@@ -245,7 +245,7 @@ static bool gup_fast_pte_similar(pte_t a, pte_t b)
 
 static __always_inline bool gup_fast_pte_matches(pte_t *ptep, pte_t want)
 {
-	pte_t pte = pt_walk_ptep_get(ptep);
+	pte_t pte = lockless_walk_ptep_get(ptep);
 
 	return likely(pte_val(pte) == pte_val(want)) ||
 	       gup_fast_pte_similar(pte, want);
@@ -255,7 +255,8 @@ static __always_inline bool gup_fast_pte_matches(pte_t *ptep, pte_t want)
 static __always_inline bool gup_fast_pte_continues(pte_t *ptep, pte_t pte,
 						   unsigned int nr)
 {
-	return pt_walk_ptep_equals(ptep + nr, pt_walk_pte_advance(pte, nr));
+	return lockless_walk_ptep_equals(ptep + nr,
+					 lockless_walk_pte_advance(pte, nr));
 }
 
 static __always_inline bool gup_fast_pte_run(pte_t *ptep, pte_t pte)
@@ -278,12 +279,12 @@ static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 	unsigned int nr = 0;
 
 	for (; max - nr >= GUP_FAST_UNROLL; nr += GUP_FAST_UNROLL) {
-		if (!gup_fast_pte_run(ptep + nr, pt_walk_pte_advance(pte, nr)))
+		if (!gup_fast_pte_run(ptep + nr, lockless_walk_pte_advance(pte, nr)))
 			break;
 	}
 	for (; nr < max; nr++) {
 		if (!gup_fast_pte_continues(ptep, pte, nr) &&
-		    !gup_fast_pte_matches(ptep + nr, pt_walk_pte_advance(pte, nr)))
+		    !gup_fast_pte_matches(ptep + nr, lockless_walk_pte_advance(pte, nr)))
 			break;
 	}
 	return nr;
@@ -298,7 +299,7 @@ static __always_inline unsigned int gup_fast_pte_guess(pte_t *ptep, pte_t pte,
 {
 	unsigned int last = max - 1;
 
-	if (gup_fast_pte_matches(ptep + last, pt_walk_pte_advance(pte, last)))
+	if (gup_fast_pte_matches(ptep + last, lockless_walk_pte_advance(pte, last)))
 		return max;
 	return gup_fast_pte_batch(ptep, pte, max);
 }
@@ -328,7 +329,7 @@ static __always_inline unsigned int gup_fast_large_valid(struct gup_fast *g,
 {
 	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE))
 		return 0;
-	if (!pt_walk_debug_skip(PGTABLE_LEVEL_PTE))
+	if (!lockless_walk_debug_skip(PGTABLE_LEVEL_PTE))
 		nr = gup_fast_pte_batch(ptep, pte, nr);
 	if (!nr || !gup_fast_folio_allowed(folio, g->flags))
 		return 0;
@@ -352,10 +353,10 @@ static noinline unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep,
 	if (!nr)
 		return 0;
 
-	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	if (!gup_fast_grab_large(folio, page, nr, g->flags))
 		return 0;
-	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	valid = gup_fast_large_valid(g, ptep, pte, folio, page, nr);
 	if (valid) {
@@ -379,11 +380,11 @@ static __always_inline unsigned int gup_fast_small_read(struct gup_fast_entry *e
 
 	do {
 		e[nr].pte = pte;
-		e[nr].page = pt_walk_pte_page(pte);
+		e[nr].page = lockless_walk_pte_page(pte);
 		prefetchw(e[nr].page);
 		if (++nr == max)
 			break;
-		pte = pt_walk_ptep_get(ptep + nr);
+		pte = lockless_walk_ptep_get(ptep + nr);
 	} while (gup_fast_pte_permitted_like(pte, first, flags));
 
 	return nr;
@@ -412,7 +413,7 @@ static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
 						 unsigned int flags)
 {
 	if (!gup_fast_pte_matches(ptep, pte) &&
-	    !pt_walk_debug_skip(PGTABLE_LEVEL_PTE))
+	    !lockless_walk_debug_skip(PGTABLE_LEVEL_PTE))
 		return false;
 
 	return gup_fast_folio_allowed(folio, flags) &&
@@ -454,9 +455,9 @@ static noinline unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep,
 	unsigned int i, nr, valid = 0;
 
 	nr = gup_fast_small_read(e, ptep, pte, min(max, GUP_FAST_GROUP), g->flags);
-	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	nr = gup_fast_small_grab(e, nr, g->flags);
-	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	if (likely(nr && gup_fast_path_same(g, PGTABLE_LEVEL_PTE)))
 		valid = gup_fast_small_take(g, e, ptep, nr);
@@ -487,10 +488,10 @@ static __always_inline bool gup_fast_one_valid(struct gup_fast *g, pte_t *ptep,
 					       struct page *page)
 {
 	/* How it must not be done. */
-	if (pt_walk_debug_skip(PT_WALK_SKIP_ORDER)) {
+	if (lockless_walk_debug_skip(LOCKLESS_WALK_SKIP_ORDER)) {
 		if (!gup_fast_entry_valid(ptep, pte, folio, page, g->flags))
 			return false;
-		pt_walk_debug_delay(PT_WALK_WINDOW_ORDER);
+		lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_ORDER);
 		return gup_fast_path_same(g, PGTABLE_LEVEL_PTE);
 	}
 	return gup_fast_path_same(g, PGTABLE_LEVEL_PTE) &&
@@ -504,12 +505,12 @@ static __always_inline unsigned int gup_fast_one(struct gup_fast *g,
 {
 	struct folio *folio = page_folio(page);
 
-	pt_walk_debug_delay(PT_WALK_WINDOW_READ);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	if (!(gup_fast_is_small(folio, page) ?
 	      gup_fast_grab_small(page, g->flags) :
 	      gup_fast_grab_large(folio, page, 1, g->flags)))
 		return 0;
-	pt_walk_debug_delay(PT_WALK_WINDOW_REF);
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	if (!gup_fast_one_valid(g, ptep, pte, folio, page)) {
 		gup_fast_drop_one(folio, page, g->flags);
@@ -536,7 +537,7 @@ static __always_inline unsigned int gup_fast_batch(struct gup_fast *g,
 						   pte_t *ptep, pte_t pte,
 						   unsigned int max)
 {
-	struct page *page = pt_walk_pte_page(pte);
+	struct page *page = lockless_walk_pte_page(pte);
 
 	if ((g->flags & FOLL_PIN) && unlikely(is_zero_page(page)))
 		return gup_fast_zero(g, ptep, pte, page);
@@ -562,14 +563,14 @@ static noinline bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 	if (!IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL))
 		return false;
 
-	ptem = pt_walk_pte_map(g->pmd, addr);
+	ptem = lockless_walk_pte_map(g->pmd, addr);
 	if (!ptem)
 		return false;
 
 	ptep = ptem;
-	pt_walk_debug_delay(PT_WALK_WINDOW_PATH);
-	pte = pt_walk_ptep_get(ptep);
-	pt_walk_debug_table(pmd_page(g->pmd));
+	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_PATH);
+	pte = lockless_walk_ptep_get(ptep);
+	lockless_walk_debug_table(pmd_page(g->pmd));
 	if (!gup_fast_pte_permitted(pte, g->flags))
 		goto unmap;
 	for (;;) {
@@ -580,18 +581,18 @@ static noinline bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 
 		ptep += taken;
 		known = pte;
-		pte = pt_walk_ptep_get(ptep);
+		pte = lockless_walk_ptep_get(ptep);
 		if (!gup_fast_pte_permitted_like(pte, known, g->flags))
 			break;
 	}
 unmap:
-	pt_walk_pte_unmap(ptem);
+	lockless_walk_pte_unmap(ptem);
 	return !nr;
 }
 
 /*
- * Step (1) down to the pud that maps @addr. The path stays in @g, because folded
- * levels live in the values that were read.
+ * Step (1) down to the pud that maps @addr. The path stays in @g, because
+ * folded levels live in the values that were read.
  */
 static __always_inline bool gup_fast_path_to_pud(struct gup_fast *g,
 						 unsigned long addr)
@@ -636,7 +637,7 @@ static __always_inline bool gup_fast_walk(struct gup_fast *g,
 	return gup_fast_pte_range(g, addr, nr);
 }
 
-#define GUP_FAST_CHUNK	(PT_WALK_CHUNK * PAGE_SIZE)
+#define GUP_FAST_CHUNK	(LOCKLESS_WALK_CHUNK * PAGE_SIZE)
 
 /* Where the walk from @addr to @end has to start again from the top. */
 static __always_inline unsigned long gup_fast_next(unsigned long addr,
@@ -651,15 +652,15 @@ static __always_inline unsigned long gup_fast_next(unsigned long addr,
 
 /* Others' turn. The scheduler's too, where it depends on being asked. */
 static __always_inline void gup_fast_relax(struct gup_fast *g,
-					   struct pt_walk *walk)
+					   struct lockless_walk *walk)
 {
 	if (likely(!need_resched()) || (g->flags & FOLL_FAST_ONLY)) {
-		pt_walk_relax(walk, g->mm);
+		lockless_walk_restart(walk, g->mm);
 		return;
 	}
-	pt_walk_end(walk);
+	lockless_walk_end(walk);
 	cond_resched();
-	pt_walk_begin(walk, g->mm);
+	lockless_walk_begin(walk, g->mm);
 }
 
 static __always_inline unsigned long gup_fast_range(unsigned long addr,
@@ -668,7 +669,7 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 						    struct page **pages)
 {
 	struct gup_fast g __uninitialized;
-	struct pt_walk walk;
+	struct lockless_walk walk;
 	bool pud_known = false;
 	unsigned long next;
 
@@ -678,7 +679,7 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 	g.nid = NUMA_NO_NODE;
 	g.nr_acquired = 0;
 
-	pt_walk_begin(&walk, g.mm);
+	lockless_walk_begin(&walk, g.mm);
 	for (;;) {
 		next = gup_fast_next(addr, end);
 		if (!gup_fast_walk(&g, addr, (next - addr) >> PAGE_SHIFT, pud_known) ||
@@ -694,7 +695,7 @@ static __always_inline unsigned long gup_fast_range(unsigned long addr,
 			gup_fast_relax(&g, &walk);
 	}
 	gup_fast_account_flush(&g);
-	pt_walk_end(&walk);
+	lockless_walk_end(&walk);
 
 	return g.pages - pages;
 }

@@ -131,7 +131,7 @@ static noinline bool gup_fast_mapping_allowed(struct folio *folio, bool longterm
 	 * Truncation may clear the mapping at any time, so read it once. Its
 	 * inode is freed by RCU, which waits for walks.
 	 */
-	pt_walk_assert();
+	lockdep_assert_lockless_walk();
 	mapping = READ_ONCE(folio->mapping);
 
 	/* Truncated or never set: not secretmem, but perhaps a file's. */

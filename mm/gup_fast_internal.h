@@ -12,18 +12,18 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/prefetch.h>
-#include <linux/pt_walk.h>
+#include <linux/lockless_walk.h>
 #include <linux/secretmem.h>
 #include <linux/seqlock.h>
 #include <linux/shmem_fs.h>
 #include <linux/unroll.h>
 #include <linux/vmstat.h>
 
-#include <asm/pt_walk.h>
+#include <asm/lockless_walk.h>
 
 #include "gup_fast.h"
 #include "internal.h"
-#include "pt_walk_debug.h"
+#include "lockless_walk_debug.h"
 
 #ifndef gup_fast_permitted
 static inline bool gup_fast_permitted(unsigned long start, unsigned long end)

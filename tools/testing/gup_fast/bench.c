@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench [ROUNDS [MEMORY]]: nanoseconds (and cycles, where they can be counted) per page
- * of the unpatched walker, of ours, and of a lower bound: a loop that reads
- * every entry and stores the page.
+ * bench [ROUNDS [MEMORY]]: nanoseconds (and cycles, where they can be counted)
+ * per page of the unpatched walker, of ours, and of a lower bound: a loop that
+ * reads every entry and stores the page.
  *
  * One process, the same tables, the same pages. In a round each of the three
  * runs once, in turn; a figure is the median over the rounds, the spread is
  * what lies between the quartiles, in percent of the median.
  *
- * Rows "track/..." are of our walker alone: as it is, with its walks tracked, and
- * with its walks counted for the process, 8 pages a call.
+ * Rows "track/..." are of our walker alone: as it is, with its walks tracked,
+ * and with its walks counted for the process, 8 pages a call.
  */
 #define _GNU_SOURCE
 #include <linux/perf_event.h>
@@ -33,7 +33,7 @@
 static gup_fast_fn *const walkers[NR_FNS] = { base_gup_fast, gup_fast, bound_gup_fast };
 static gup_fast_fn *const trackers[NR_FNS] = { gup_fast, tracked_gup_fast, counted_gup_fast };
 
-__thread struct mm_struct *pt_walk_mm;
+__thread struct mm_struct *lockless_walk_mm;
 int harness_walkers;
 
 static struct mm_struct mm;

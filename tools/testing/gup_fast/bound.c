@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A lower bound for what a walk that validates can cost: read every entry, once,
- * and store its page. No references, no checks, no path.
+ * A lower bound for what a walk that validates can cost: read every entry,
+ * once, and store its page. No references, no checks, no path.
  */
 #include "harness.h"
 

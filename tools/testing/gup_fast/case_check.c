@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "case.h"
-#include "../../../mm/pt_walk_debug.h"
+#include "../../../mm/lockless_walk_debug.h"
 
 struct case_totals case_totals;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Page tables, laid out as those of x86-64, so that the x86 flavour of
- * asm/pt_walk.h works on them. A table's physical address is its virtual one;
- * pages have numbers, and no memory but what a test gives them.
+ * asm/lockless_walk.h works on them. A table's physical address is its virtual
+ * one; pages have numbers, and no memory but what a test gives them.
  */
 #ifndef _GUP_FAST_PGTABLE_H
 #define _GUP_FAST_PGTABLE_H

@@ -21,7 +21,7 @@
 
 #include "race.h"
 #include "../../../mm/gup_fast.h"
-#include "../../../mm/pt_walk_debug.h"
+#include "../../../mm/lockless_walk_debug.h"
 
 #define MAX_WALKERS	2
 #define PATIENCE	30	/* seconds */
@@ -75,7 +75,7 @@ static void hook_step(void)
 
 static void hook_delay(int window)
 {
-	if (window == PT_WALK_WINDOW_READ && !self->clock_read) {
+	if (window == LOCKLESS_WALK_WINDOW_READ && !self->clock_read) {
 		self->clock = __atomic_load_n(&race_clock, __ATOMIC_SEQ_CST);
 		self->clock_read = true;
 	}

@@ -11,7 +11,7 @@
 #include "harness.h"
 #include "../../../mm/gup_fast.h"
 #ifdef HARNESS_DEBUG
-#include "../../../mm/pt_walk_debug.h"
+#include "../../../mm/lockless_walk_debug.h"
 #endif
 
 __thread struct task_struct harness_task;
@@ -114,7 +114,7 @@ static struct {
 	unsigned long epoch;	/* 0: not in a walk */
 } __attribute__((aligned(64))) readers[HARNESS_THREADS];
 
-void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
+void lockless_walk_begin(struct lockless_walk *walk, struct mm_struct *mm)
 {
 	unsigned long now = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
 
@@ -124,18 +124,18 @@ void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
 	__atomic_exchange_n(&readers[harness_thread].epoch, now, __ATOMIC_SEQ_CST);
 }
 
-void pt_walk_end(struct pt_walk *walk)
+void lockless_walk_end(struct lockless_walk *walk)
 {
 	__atomic_store_n(&readers[harness_thread].epoch, 0, __ATOMIC_RELEASE);
 }
 
-void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm)
+void lockless_walk_restart(struct lockless_walk *walk, struct mm_struct *mm)
 {
-	pt_walk_end(walk);
-	pt_walk_begin(walk, mm);
+	lockless_walk_end(walk);
+	lockless_walk_begin(walk, mm);
 }
 
-void pt_walk_assert(void)
+void lockdep_assert_lockless_walk(void)
 {
 	if (!readers[harness_thread].epoch && !harness_hooks.unprotected)
 		harness_warn();
@@ -165,19 +165,19 @@ void harness_step(void)
 		harness_hooks.step();
 }
 
-void pt_walk_debug_delay(enum pt_walk_debug_window window)
+void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 {
 	if (harness_hooks.delay)
 		harness_hooks.delay(window);
 }
 
-bool pt_walk_debug_skip(unsigned int level)
+bool lockless_walk_debug_skip(unsigned int level)
 {
 	return harness_hooks.skip && harness_hooks.skip(level);
 }
 
 /* A table that was freed is poisoned: the walk itself notices. */
-void pt_walk_debug_table(struct page *table)
+void lockless_walk_debug_table(struct page *table)
 {
 }
 #endif /* HARNESS_DEBUG */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stands in for linux/pt_walk.h: a walk is a reader section of an epoch scheme
- * of our own, and has interrupts on, whatever the kernel's mode. At full speed
- * it is nothing, as the base's local_irq_save() is.
+ * Stands in for linux/lockless_walk.h: a walk is a reader section of an epoch
+ * scheme of our own, and has interrupts on, whatever the kernel's mode. At full
+ * speed it is nothing, as the base's local_irq_save() is.
  */
 #ifndef _GUP_FAST_WALK_H
 #define _GUP_FAST_WALK_H
@@ -16,54 +16,54 @@
 typedef void (*smp_call_func_t)(void *info);
 
 #ifdef HARNESS_TRACK
-#define CONFIG_PT_WALK_TRACKING	1
+#define CONFIG_LOCKLESS_WALK_TRACKING	1
 #endif
-#include "../../../include/linux/pt_walk_track.h"
+#include "../../../include/linux/lockless_walk_track.h"
 
-struct pt_walk {
+struct lockless_walk {
 	struct mm_struct *mm;
-	struct pt_walk_track track;
+	struct lockless_walk_track track;
 };
 
 #ifdef HARNESS_DEBUG
-#define CONFIG_DEBUG_PT_WALK	1
+#define CONFIG_DEBUG_LOCKLESS_WALK	1
 
-void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm);
-void pt_walk_end(struct pt_walk *walk);
-void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm);
-void pt_walk_assert(void);
+void lockless_walk_begin(struct lockless_walk *walk, struct mm_struct *mm);
+void lockless_walk_end(struct lockless_walk *walk);
+void lockless_walk_restart(struct lockless_walk *walk, struct mm_struct *mm);
+void lockdep_assert_lockless_walk(void);
 #else
 #ifdef HARNESS_COUNT
 /* What tracking does not do: count the walkers of a process. */
 extern int harness_walkers;
 
-static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
+static inline void lockless_walk_begin(struct lockless_walk *walk, struct mm_struct *mm)
 {
 	__atomic_fetch_add(&harness_walkers, 1, __ATOMIC_SEQ_CST);
 }
 
-static inline void pt_walk_end(struct pt_walk *walk)
+static inline void lockless_walk_end(struct lockless_walk *walk)
 {
 	__atomic_fetch_sub(&harness_walkers, 1, __ATOMIC_RELEASE);
 }
 #else
-static inline void pt_walk_begin(struct pt_walk *walk, struct mm_struct *mm)
+static inline void lockless_walk_begin(struct lockless_walk *walk, struct mm_struct *mm)
 {
-	pt_walk_track_begin(&walk->track, mm);
+	lockless_walk_track_begin(&walk->track, mm);
 }
 
-static inline void pt_walk_end(struct pt_walk *walk)
+static inline void lockless_walk_end(struct lockless_walk *walk)
 {
-	pt_walk_track_end(&walk->track);
+	lockless_walk_track_end(&walk->track);
 }
 #endif /* HARNESS_COUNT */
 
-static inline void pt_walk_relax(struct pt_walk *walk, struct mm_struct *mm)
+static inline void lockless_walk_restart(struct lockless_walk *walk, struct mm_struct *mm)
 {
 	asm volatile("" ::: "memory");
 }
 
-static inline void pt_walk_assert(void)
+static inline void lockdep_assert_lockless_walk(void)
 {
 }
 #endif /* HARNESS_DEBUG */

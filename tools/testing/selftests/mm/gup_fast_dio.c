@@ -4,13 +4,13 @@
  * in the pages that are mapped.
  *
  * Half of the CPUs read blocks of a RAM disk with O_DIRECT, which pins the
- * target by GUP-fast. Each has a partner on another CPU that meanwhile collapses,
- * splits, moves, migrates, pages out or replaces that memory. Each block of the
- * disk holds its number and a generation, in every word; the target is scribbled
- * over before each read, and looked at after it.
+ * target by GUP-fast. Each has a partner on another CPU that meanwhile
+ * collapses, splits, moves, migrates, pages out or replaces that memory. Each
+ * block of the disk holds its number and a generation, in every word; the
+ * target is scribbled over before each read, and looked at after it.
  *
- * What is legal, when nothing but what keeps content happened meanwhile: all was
- * read, and all of it is there. With more than that:
+ * What is legal, when nothing but what keeps content happened meanwhile: all
+ * was read, and all of it is there. With more than that:
  *
  *   moved (mremap), or not writable for a while (mprotect): the read may be
  *	short or fail with EFAULT. What it says it read is there, in the memory
@@ -24,7 +24,7 @@
  *	-s seed		repeat the choices of another run (not its timing)
  *	-t seconds	how long, 10 by default
  *	-d device	/dev/ram0 by default; its content is lost
- *	-w us		with CONFIG_DEBUG_PT_WALK: hold each walk up for so long
+ *	-w us		with CONFIG_DEBUG_LOCKLESS_WALK: hold each walk up for so long
  *			between reading entries and taking references
  *	-m		a sector that is right when looked at again a moment later is
  *			counted, but not wrong: a lost pin lasts, a translation that an
@@ -54,7 +54,7 @@
 #include "vm_util.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
-#define HOOK		DEBUGFS "pt_walk/"
+#define HOOK		DEBUGFS "lockless_walk/"
 #define MPOL_MOVE	2
 
 #define BIT(n)		(1U << (n))
@@ -377,8 +377,9 @@ static bool replace(struct pair *p, char *addr, size_t len)
 }
 
 /*
- * To another of the places, the last of which is not aligned to a PMD. An address
- * is that of the same page whenever there is one: a read may walk after two moves.
+ * To another of the places, the last of which is not aligned to a PMD. An
+ * address is that of the same page whenever there is one: a read may walk after
+ * two moves.
  */
 static bool move(struct pair *p, char *addr, size_t len)
 {
@@ -674,7 +675,7 @@ static void set_hook(pid_t pid, unsigned int us, unsigned int skip)
 	if (!us && !skip)
 		return;
 	if (access(HOOK "skip", W_OK))
-		ksft_exit_skip("needs CONFIG_DEBUG_PT_WALK\n");
+		ksft_exit_skip("needs CONFIG_DEBUG_LOCKLESS_WALK\n");
 	write_num(HOOK "delay_read_us", us);
 	write_num(HOOK "skip", pid ? skip : 0);
 	write_num(HOOK "pid", pid);

@@ -7,15 +7,15 @@
  * and the pins are read: they must show what some legal order of the two
  * explains. Then all is let go, and no reference may be left.
  *
- * debugfs pt_walk/ (CONFIG_DEBUG_PT_WALK) holds the walk where races are:
- * between reading the upper levels and the entries ("path"), between that and
- * taking references ("read"), and between that and the validation ("ref"). A
- * walk with interrupts off also holds up whoever waits for a TLB flush; then
- * only updaters that flush late run inside the window. Where a walk can be
- * preempted, the updater also runs on its CPU, and takes that from it.
+ * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk where
+ * races are: between reading the upper levels and the entries ("path"), between
+ * that and taking references ("read"), and between that and the validation
+ * ("ref"). A walk with interrupts off also holds up whoever waits for a TLB
+ * flush; then only updaters that flush late run inside the window. Where a walk
+ * can be preempted, the updater also runs on its CPU, and takes that from it.
  *
  * Environment:
- *	GUP_FAST_RACE_SKIP=n		leave out re-reads, see pt_walk/skip
+ *	GUP_FAST_RACE_SKIP=n		leave out re-reads, see lockless_walk/skip
  *	GUP_FAST_RACE_CONTROL=1		see that walks and updates that are made wrong
  *					are caught; the kernel may notice, and warn
  *	GUP_FAST_RACE_UNWIDENED=1	run what can be run without the hook
@@ -35,7 +35,7 @@
 #include "../../../../mm/gup_test.h"
 #include "gup_fast_race.h"
 
-#define HOOK		DEBUGFS "pt_walk/"
+#define HOOK		DEBUGFS "lockless_walk/"
 
 #define DELAY_US	30000
 #define JITTER_US	60
@@ -43,7 +43,7 @@
 #define UNWIDENED	24
 #define CONTROL		64
 
-/* Bits of pt_walk/skip, see mm/pt_walk_debug.c. */
+/* Bits of lockless_walk/skip, see mm/lockless_walk_debug.c. */
 #define SKIP_PTE	BIT_ULL(0)
 #define SKIP_PMD	BIT_ULL(1)
 #define SKIP_PUD	BIT_ULL(2)
@@ -172,9 +172,9 @@ static int pin(struct race *r, bool write)
 }
 
 /*
- * The walk validates no earlier than one delay after the pin started. An updater
- * that had returned by then (with a tenth to spare) was over before: the pin
- * must show what is mapped now. In all other cases the two overlap.
+ * The walk validates no earlier than one delay after the pin started. An
+ * updater that had returned by then (with a tenth to spare) was over before:
+ * the pin must show what is mapped now. In all other cases the two overlap.
  */
 static bool in_window(struct race *r, uint64_t us)
 {
@@ -400,7 +400,7 @@ static const char *race_begin(struct race *r)
 		return "needs root, debugfs and CONFIG_GUP_TEST";
 	r->hook = !access(HOOK "hits", R_OK | W_OK);
 	if (!r->hook && !getenv("GUP_FAST_RACE_UNWIDENED"))
-		return "needs CONFIG_DEBUG_PT_WALK";
+		return "needs CONFIG_DEBUG_LOCKLESS_WALK";
 	r->pagemap = open("/proc/self/pagemap", O_RDONLY);
 	r->kpageflags = open("/proc/kpageflags", O_RDONLY);
 	if (r->pagemap < 0 || r->kpageflags < 0)
@@ -491,7 +491,7 @@ static void widened(struct __test_metadata *_metadata, struct race *r,
 		    enum window where, bool write)
 {
 	if (!r->hook)
-		SKIP(return, "needs CONFIG_DEBUG_PT_WALK");
+		SKIP(return, "needs CONFIG_DEBUG_LOCKLESS_WALK");
 	set_hook(r, where, env_num("GUP_FAST_RACE_SKIP", 0));
 	r->nr_hit = 0;
 	r->nr_inside = 0;
@@ -598,7 +598,7 @@ FIXTURE_SETUP(gup_fast_wrong)
 		SKIP(return, "needs GUP_FAST_RACE_CONTROL=1; a DEBUG_VM kernel will warn");
 	why = race_begin(&self->r);
 	if (why || !self->r.hook)
-		SKIP(return, "%s", why ?: "needs CONFIG_DEBUG_PT_WALK");
+		SKIP(return, "%s", why ?: "needs CONFIG_DEBUG_LOCKLESS_WALK");
 	self->r.c = variant->c;
 	set_hook(&self->r, variant->where, variant->skip);
 }

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for the freeing of page tables: none is freed while somebody
+ * is in an RCU read-side critical section that began before it was unhooked,
+ * all are freed after that, and nobody who unmaps has to wait for it.
+ *
+ * The tests hold a reference to each table that they look at, so that its page
+ * is not used for another one when it is freed. Where tables share pages, a
+ * page is what is freed, with the last of its tables.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pgtable.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+#include <linux/vmstat.h>
+#include <asm/pgalloc.h>
+#include <asm/tlb.h>
+
+#include "../internal.h"
+#include "../pgtable_free.h"
+
+#define ADDR	(PUD_SIZE + 8 * PMD_SIZE)
+
+struct pgtable_free_test {
+	struct task_struct *reader;
+	bool inside;
+	bool leave;
+
+	unsigned int nr;
+	struct page **table;	/* the page of each */
+	unsigned long bytes;	/* of page tables that the mm had before */
+};
+
+/* Somebody in an RCU read-side critical section */
+
+static int reader_fn(void *data)
+{
+	struct pgtable_free_test *t = data;
+
+	rcu_read_lock();
+	smp_store_release(&t->inside, true);
+	while (!smp_load_acquire(&t->leave))
+		cpu_relax();
+	rcu_read_unlock();
+
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void reader_leave(void *data)
+{
+	struct pgtable_free_test *t = data;
+
+	if (!t->reader)
+		return;
+	smp_store_release(&t->leave, true);
+	kthread_stop(t->reader);
+	t->reader = NULL;
+}
+
+static void reader_enter(struct kunit *test, struct pgtable_free_test *t)
+{
+	struct task_struct *reader;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs a second CPU for the reader");
+	reader = kthread_run(reader_fn, t, "pgtable_free_reader");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader);
+	t->reader = reader;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, reader_leave, t), 0);
+	while (!smp_load_acquire(&t->inside))
+		schedule_timeout_interruptible(1);
+}
+
+/* Tables to free: one page mapped in each */
+
+#ifndef PTE_FRAG_NR
+#define PTE_FRAG_NR	1
+#endif
+
+static unsigned int tables_per_page(void)
+{
+	return PTE_FRAG_NR;
+}
+
+static void skip_if_shared(struct kunit *test)
+{
+	if (tables_per_page() > 1)
+		kunit_skip(test, "a single table is no page of its own");
+}
+
+static void put_tables(void *data)
+{
+	struct pgtable_free_test *t = data;
+
+	while (t->nr)
+		put_page(t->table[--t->nr]);
+}
+
+static void hold_table(struct pgtable_free_test *t, unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+	struct page *table;
+
+	mmap_read_lock(mm);
+	table = pmd_page(pmdp_get(pmd_off(mm, addr)));
+	get_page(table);
+	mmap_read_unlock(mm);
+	t->table[t->nr++] = table;
+}
+
+static void map_tables(struct kunit *test, unsigned int nr)
+{
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(ADDR, nr * PMD_SIZE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS |
+					      MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0),
+			ADDR);
+	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, ADDR, nr * PMD_SIZE, MADV_NOHUGEPAGE), 0);
+	for (unsigned int i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)(ADDR + i * PMD_SIZE)), 0);
+}
+
+static struct pgtable_free_test *map(struct kunit *test, unsigned int nr)
+{
+	struct pgtable_free_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (nr > (TASK_SIZE - ADDR) / PMD_SIZE)
+		kunit_skip(test, "the address space is too small");
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->table = kunit_kcalloc(test, nr, sizeof(*t->table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->table);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+
+	/* A new mm may come with tables that the first unmap frees: with PAE. */
+	map_tables(test, nr);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	rcu_barrier();
+	t->bytes = mm_pgtables_bytes(current->mm);
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, put_tables, t), 0);
+	map_tables(test, nr);
+	for (unsigned int i = 0; i < nr; i++)
+		hold_table(t, ADDR + i * PMD_SIZE);
+	return t;
+}
+
+static unsigned int nr_live(struct pgtable_free_test *t)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < t->nr; i++)
+		nr += PageTable(t->table[i]);
+	return nr;
+}
+
+/* All but those in a page with tables of others, at either end of the range. */
+static void expect_freed(struct kunit *test, struct pgtable_free_test *t)
+{
+	KUNIT_EXPECT_LE(test, nr_live(t), 2 * (tables_per_page() - 1));
+}
+
+/* With a reader inside nothing is freed, and then all of it. */
+static void expect_freed_after_reader(struct kunit *test, struct pgtable_free_test *t)
+{
+	msleep(20);
+	KUNIT_EXPECT_EQ(test, nr_live(t), t->nr);
+
+	reader_leave(t);
+	rcu_barrier();
+	/* A page may be queued when the last of its tables is freed. */
+	if (tables_per_page() > 1)
+		rcu_barrier();
+	expect_freed(test, t);
+	KUNIT_EXPECT_EQ(test, mm_pgtables_bytes(current->mm), t->bytes);
+}
+
+static void unmap(struct kunit *test, unsigned int nr)
+{
+	struct pgtable_free_test *t = map(test, nr);
+
+	KUNIT_ASSERT_EQ(test, nr_live(t), nr);
+	reader_enter(test, t);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	expect_freed_after_reader(test, t);
+}
+
+static void batch(struct kunit *test)
+{
+	unmap(test, 8 * tables_per_page());
+}
+
+/* More than fit into a batch, tables above the PTE tables among them. */
+static void full_batches(struct kunit *test)
+{
+	unmap(test, 2 * MAX_TABLE_BATCH + 1);
+}
+
+static void no_more_failures(void *unused)
+{
+	fail_pt_batch.probability = 0;
+}
+
+/* Every @interval-th allocation of a batch fails while tables are unmapped. */
+static void unmap_failing(struct kunit *test, unsigned int nr, unsigned long interval)
+{
+	const int times = 1000000;
+
+	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE) &&
+	    !IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU))
+		kunit_skip(test, "a table without an rcu_head of its own waits");
+	fail_pt_batch.verbose = 0;
+	fail_pt_batch.interval = interval;
+	atomic_set(&fail_pt_batch.times, times);
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, no_more_failures, NULL), 0);
+	fail_pt_batch.probability = 100;
+	unmap(test, nr);
+	KUNIT_EXPECT_LT(test, atomic_read(&fail_pt_batch.times), times);
+}
+
+/* Every table on its own; and whoever unmaps does not wait for the reader. */
+static void no_memory_for_batch(struct kunit *test)
+{
+	unmap_failing(test, 8 * tables_per_page(), 1);
+}
+
+static void little_memory_for_batches(struct kunit *test)
+{
+	unmap_failing(test, 4 * MAX_TABLE_BATCH, 2);
+}
+
+/* Empty tables that MADV_DONTNEED reclaims, one at a time. */
+static void reclaimed(struct kunit *test)
+{
+	const unsigned int nr = 4 * tables_per_page();
+	struct pgtable_free_test *t;
+	unsigned long bytes;
+
+	if (!IS_ENABLED(CONFIG_PT_RECLAIM))
+		kunit_skip(test, "needs CONFIG_PT_RECLAIM");
+	t = map(test, nr);
+	bytes = mm_pgtables_bytes(current->mm);
+	reader_enter(test, t);
+	for (unsigned int i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ(test, do_madvise(current->mm, ADDR + i * PMD_SIZE, PMD_SIZE,
+						 MADV_DONTNEED), 0);
+	KUNIT_EXPECT_EQ(test, mm_pgtables_bytes(current->mm),
+			bytes - nr * PTRS_PER_PTE * sizeof(pte_t));
+	t->bytes = mm_pgtables_bytes(current->mm);
+	expect_freed_after_reader(test, t);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+}
+
+static void single(struct kunit *test)
+{
+	struct pgtable_free_test *t;
+	pgtable_t table;
+	pmd_t pmd;
+
+	skip_if_shared(test);
+	t = map(test, 1);
+	table = pte_alloc_one(current->mm);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	put_tables(t);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
+	pmd_populate(current->mm, &pmd, table);
+	get_page(pmd_page(pmd));
+	t->table[t->nr++] = pmd_page(pmd);
+	reader_enter(test, t);
+	pte_free_defer(current->mm, table);
+	expect_freed_after_reader(test, t);
+}
+
+/*
+ * A huge page whose deposited table is the one that was live before. The
+ * reader comes in after the collapse, which waits for every CPU to schedule:
+ * it drains their LRU batches.
+ */
+static struct pgtable_free_test *map_collapsed(struct kunit *test)
+{
+	struct mm_struct *mm;
+	struct pgtable_free_test *t;
+	pmd_t deposited;
+
+	skip_if_shared(test);
+	t = map(test, 1);
+	mm = current->mm;
+	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
+	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
+		kunit_skip(test, "no huge page to be had");
+	pmd_populate(mm, &deposited, pmd_huge_pte(mm, pmd_off(mm, ADDR)));
+	KUNIT_ASSERT_PTR_EQ(test, pmd_page(deposited), t->table[0]);
+	reader_enter(test, t);
+	return t;
+}
+
+/* The huge page is zapped. */
+static void deposited(struct kunit *test)
+{
+	struct pgtable_free_test *t = map_collapsed(test);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
+	expect_freed_after_reader(test, t);
+}
+
+/* Split again: the table that was deposited is live again, then freed. */
+static void deposited_and_withdrawn(struct kunit *test)
+{
+	struct pgtable_free_test *t = map_collapsed(test);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR + PMD_SIZE / 2, PMD_SIZE / 2), 0);
+	KUNIT_ASSERT_PTR_EQ(test, pmd_page(pmdp_get(pmd_off(current->mm, ADDR))),
+			    t->table[0]);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE / 2), 0);
+	expect_freed_after_reader(test, t);
+}
+
+/* What the system counts comes back, too; others may use memory meanwhile. */
+static void statistics(struct kunit *test)
+{
+	const unsigned int nr = 512, others = 64;
+	unsigned long before = global_node_page_state(NR_PAGETABLE), during;
+	struct pgtable_free_test *t;
+
+	skip_if_shared(test);
+	t = map(test, nr);
+	during = global_node_page_state(NR_PAGETABLE);
+	KUNIT_EXPECT_GT(test, during, before + nr - others);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	rcu_barrier();
+	expect_freed(test, t);
+	KUNIT_EXPECT_LT(test, global_node_page_state(NR_PAGETABLE), before + others);
+}
+
+static struct kunit_case pgtable_free_cases[] = {
+	KUNIT_CASE(batch),
+	KUNIT_CASE(full_batches),
+	KUNIT_CASE(no_memory_for_batch),
+	KUNIT_CASE(little_memory_for_batches),
+	KUNIT_CASE(reclaimed),
+	KUNIT_CASE(single),
+	KUNIT_CASE(deposited),
+	KUNIT_CASE(deposited_and_withdrawn),
+	KUNIT_CASE(statistics),
+	{}
+};
+
+static struct kunit_suite pgtable_free_suite = {
+	.name = "pgtable_free",
+	.test_cases = pgtable_free_cases,
+};
+kunit_test_suite(pgtable_free_suite);
+
+MODULE_DESCRIPTION("KUnit tests for freeing page tables");
+MODULE_LICENSE("GPL");

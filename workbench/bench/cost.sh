@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Guest side of workbench/run/bench-costs and bench-track: what cost= on the kernel's command line
+# names. Prints, for every figure that a program gives,
+#	COST row=KEY unit=UNIT value=N cmd=COMMAND
+# or	COST error=COMMAND TEXT
+set -u
+PATH=/bench:$PATH
+thp=/sys/kernel/mm/transparent_hugepage
+
+cost() { # COMMAND...
+	"$@" >/tmp/out 2>/tmp/err || {
+		echo "COST error=$* status $?: $(tail -n 1 /tmp/err)"
+		return
+	}
+	sed 's/^/# /' /tmp/err
+	while read -r key unit value; do
+		echo "COST row=$key unit=$unit value=$value cmd=$*"
+	done </tmp/out
+}
+
+mount -t tracefs tracefs /sys/kernel/tracing
+echo 4294967295 >$thp/khugepaged/scan_sleep_millisecs
+echo madvise >$thp/enabled
+# shellcheck disable=SC2013	# the kernel's command line, a word at a time
+for word in $(cat /proc/cmdline); do
+	case $word in
+	cost=irqsoff)
+		cost pt_cost irqsoff 0 2 64 1024 ;;
+	cost=ipi)
+		echo 4 >/proc/sys/vm/nr_hugepages
+		cost pt_cost collapse
+		cost pt_cost unshare ;;
+	cost=track)
+		for who in nobody one all others; do
+			cost walk_track collapse "$who"
+		done
+		cost walk_track munmap ;;
+	cost=pin)
+		cost walk_track pin ;;
+	cost=storm)
+		cost munmap_storm small 5
+		cost munmap_storm thp 4 ;;
+	esac
+done
+echo "COST done"

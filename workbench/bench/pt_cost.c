@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pt_cost: what pins, THP collapses and hugetlb unshares cost everybody else.
+ *
+ *	pt_cost irqsoff MIB...	the longest stretch with interrupts off while so
+ *				many MiB are pinned in one call; 0: nobody pins
+ *	pt_cost collapse	512 times MADV_COLLAPSE of 2 MiB: function-call
+ *				interrupts, TLB shootdowns, time
+ *	pt_cost unshare		64 times the last sharer of a hugetlb PMD table
+ *				goes: the same
+ *
+ * Prints "key<tab>unit<tab>figure" lines. Threads of this process are busy on
+ * all other CPUs meanwhile, so that TLBs there have to be flushed, too. Only
+ * the system calls that the key names are counted and timed, not what prepares
+ * them. "-other" are those among the interrupts that the system calls did not
+ * send: the scheduler's and the clock's, on all CPUs. Times are those of a
+ * guest whose nanosecond is an instruction.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <err.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <mm/gup_test.h>
+#include "pt_util.h"
+
+#define GB		(1UL << 30)
+#define FOLL_WRITE	0x01
+#define REPEATS		5
+/*
+ * Longer than any pin takes, to meet every timer of the kernel. Not asleep:
+ * QEMU under -icount may not wake up from that on a busy machine.
+ */
+#define IDLE_NS		300000000
+#define PM_PFN		((1ULL << 55) - 1)
+
+#define COLLAPSES	512
+#define COLLAPSES_A_MAP	64
+#define UNSHARES	64
+
+/* What is counted: of all CPUs, since boot. */
+struct count {
+	unsigned long cal, tlb;
+	uint64_t ns;
+};
+
+static volatile bool stop;
+
+static void spin_ns(uint64_t ns)
+{
+	uint64_t until = now_ns() + ns;
+
+	while (now_ns() < until)
+		;
+}
+
+/* ---- Busy CPUs. ---- */
+
+static void *busy(void *cpu)
+{
+	run_on((intptr_t)cpu);
+	while (!stop)
+		pause_cpu();
+	return NULL;
+}
+
+/* This thread has CPU 0. */
+static int start_busy(pthread_t *thread)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	run_on(0);
+	for (intptr_t cpu = 1; cpu < cpus; cpu++)
+		if (pthread_create(&thread[cpu], NULL, busy, (void *)cpu))
+			errx(1, "no thread");
+	return cpus;
+}
+
+static void stop_busy(pthread_t *thread, int cpus)
+{
+	stop = true;
+	for (int cpu = 1; cpu < cpus; cpu++)
+		pthread_join(thread[cpu], NULL);
+}
+
+/* ---- Counting. ---- */
+
+static unsigned long sum_of(const char *line)
+{
+	unsigned long sum = 0;
+	char *end;
+
+	for (;; line = end) {
+		unsigned long n = strtoul(line, &end, 10);
+
+		if (end == line)
+			return sum;
+		sum += n;
+	}
+}
+
+static void look(struct count *c)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	bool cal = false, tlb = false;
+	char line[4096], *p;
+
+	if (!f)
+		err(1, "/proc/interrupts");
+	while (fgets(line, sizeof(line), f)) {
+		p = line + strspn(line, " ");
+		if (!strncmp(p, "CAL:", 4))
+			c->cal = sum_of(p + 4), cal = true;
+		if (!strncmp(p, "TLB:", 4))
+			c->tlb = sum_of(p + 4), tlb = true;
+	}
+	fclose(f);
+	if (!cal || !tlb)
+		errx(1, "/proc/interrupts has no line CAL, or none TLB");
+	c->ns = now_ns();
+}
+
+/* Trace who else sends function calls, while tracing is on. */
+static void watch_others(void)
+{
+	char filter[64];
+
+	snprintf(filter, sizeof(filter), "common_pid != %d || common_flags & %d",
+		 getpid(), IN_IRQ);
+	watch_sent(filter);
+}
+
+static unsigned long count_others(void)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	unsigned long count = 0;
+	char line[512];
+
+	write_to(CSD_QUEUE "enable", "0");
+	if (!f)
+		err(1, TRACING "trace");
+	while (fgets(line, sizeof(line), f)) {
+		if (!strstr(line, " csd_queue_cpu: "))
+			continue;
+		fputs(line, stderr);
+		count++;
+	}
+	fclose(f);
+	return count;
+}
+
+static void start_counting(struct count *from)
+{
+	write_to(TRACING "tracing_on", "1");
+	look(from);
+}
+
+/* Add what happened since *from. */
+static void stop_counting(struct count *sum, const struct count *from)
+{
+	struct count now;
+
+	now.ns = now_ns();
+	sum->ns += now.ns - from->ns;
+	look(&now);
+	write_to(TRACING "tracing_on", "0");
+	sum->cal += now.cal - from->cal;
+	sum->tlb += now.tlb - from->tlb;
+}
+
+static void print_counts(const char *what, const struct count *c)
+{
+	printf("ipi/%s\tinterrupts\t%lu\n", what, c->cal);
+	printf("ipi/%s-tlb\tinterrupts\t%lu\n", what, c->tlb);
+	printf("ipi/%s-other\tinterrupts\t%lu\n", what, count_others());
+	printf("time/%s\tMinsn\t%.3f\n", what, c->ns / 1e6);
+}
+
+/* ---- THP collapse. ---- */
+
+static void collapse(void)
+{
+	size_t size = COLLAPSES_A_MAP * 2 * MB;
+	char *p = reserve(size, 2 * MB);
+	struct count from, sum = {};
+	pthread_t thread[CPU_SETSIZE];
+	int cpus = start_busy(thread);
+
+	watch_others();
+	for (int done = 0; done < COLLAPSES; done += COLLAPSES_A_MAP) {
+		fill_small(p, size);
+		if (madvise(p, size, MADV_HUGEPAGE))
+			err(1, "MADV_HUGEPAGE");
+		start_counting(&from);
+		for (size_t i = 0; i < size; i += 2 * MB)
+			if (madvise(p + i, 2 * MB, MADV_COLLAPSE))
+				err(1, "MADV_COLLAPSE");
+		stop_counting(&sum, &from);
+	}
+	print_counts("collapse-512", &sum);
+	stop_busy(thread, cpus);
+}
+
+/* ---- hugetlb unshare. ---- */
+
+static void read_at(const char *file, void *buf, size_t len, off_t pos)
+{
+	int fd = open(file, O_RDONLY);
+
+	if (fd < 0 || pread(fd, buf, len, pos) != (ssize_t)len)
+		err(1, "reading %s", file);
+	close(fd);
+}
+
+/* A page that two processes map through one table counts as mapped once. */
+static void check_shared(const char *p)
+{
+	uint64_t map, mapcount;
+
+	read_at("/proc/self/pagemap", &map, sizeof(map),
+		(uintptr_t)p / getpagesize() * sizeof(map));
+	read_at("/proc/kpagecount", &mapcount, sizeof(mapcount),
+		(map & PM_PFN) * sizeof(mapcount));
+	if (mapcount != 1)
+		errx(1, "the hugetlb table is not shared: %ju mappings", (uintmax_t)mapcount);
+}
+
+/* Another process that has touched what we have, and keeps it mapped. */
+static pid_t fork_sharer(volatile char *p)
+{
+	int ready[2];
+	pid_t child;
+	char c;
+
+	if (pipe(ready))
+		err(1, "pipe");
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		c = *p;
+		if (write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	if (read(ready[0], &c, 1) != 1)
+		err(1, "the other process");
+	return child;
+}
+
+static char *map_hugetlb(void)
+{
+	int fd = memfd_create("pt_cost", MFD_HUGETLB);
+	char *p = reserve(GB, GB);
+
+	if (fd < 0 || ftruncate(fd, GB))
+		err(1, "memfd of 1 GiB hugetlb");
+	if (mmap(p, GB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+		 fd, 0) == MAP_FAILED)
+		err(1, "mapping 1 GiB hugetlb");
+	*p = 1;
+	return p;
+}
+
+static void unshare_tables(void)
+{
+	char *p = map_hugetlb();
+	pid_t child = fork_sharer(p);
+	struct count from, sum = {};
+	pthread_t thread[CPU_SETSIZE];
+	int cpus = start_busy(thread);
+
+	watch_others();
+	for (int done = 0; done < UNSHARES; done++) {
+		*(volatile char *)p = 2;
+		check_shared(p);
+		start_counting(&from);
+		if (mprotect(p, GB, PROT_READ))
+			err(1, "mprotect");
+		stop_counting(&sum, &from);
+		if (mprotect(p, GB, PROT_READ | PROT_WRITE))
+			err(1, "mprotect");
+	}
+	print_counts("unshare-64", &sum);
+	stop_busy(thread, cpus);
+	kill(child, SIGKILL);
+}
+
+/* ---- Interrupts off. ---- */
+
+static unsigned long longest_us(void)
+{
+	char text[32] = "";
+	int fd = open(TRACING "tracing_max_latency", O_RDONLY);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		err(1, TRACING "tracing_max_latency");
+	close(fd);
+	return strtoul(text, NULL, 10);
+}
+
+/* Where the longest stretch began and ended, for whoever reads the console. */
+static void show_where(void)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, " => ") && !strstr(line, "=>  "))
+			fputs(line, stderr);
+	if (f)
+		fclose(f);
+}
+
+static void pin_once(int gup, char *p, size_t size)
+{
+	struct gup_test args = {
+		.addr = (uintptr_t)p, .size = size, .gup_flags = FOLL_WRITE,
+		.nr_pages_per_call = size / getpagesize(),
+	};
+
+	if (ioctl(gup, PIN_FAST_BENCHMARK, &args) || args.size != size)
+		err(1, "pinning %zu MiB", size / MB);
+}
+
+static void irqsoff(int gup, char *p, size_t mib)
+{
+	char key[32];
+
+	write_to(TRACING "tracing_max_latency", "0");
+	for (int i = 0; i < REPEATS; i++)
+		if (mib)
+			pin_once(gup, p, mib * MB);
+		else
+			spin_ns(IDLE_NS);
+	snprintf(key, sizeof(key), mib < 1024 ? "pin-%zuM" : "pin-%zuG",
+		 mib < 1024 ? mib : mib / 1024);
+	printf("irqsoff/%s\tus\t%lu\n", mib ? key : "idle", longest_us());
+	show_where();
+}
+
+static void irqsoff_all(char **sizes)
+{
+	int gup = open("/sys/kernel/debug/gup_test", O_RDWR);
+	size_t most = 0;
+	char *p;
+
+	if (gup < 0)
+		err(1, "/sys/kernel/debug/gup_test");
+	for (char **s = sizes; *s; s++)
+		if (atol(*s) * MB > most)
+			most = atol(*s) * MB;
+	p = reserve(most, 2 * MB);
+	fill_small(p, most);
+	write_to(TRACING "current_tracer", "irqsoff");
+	for (; *sizes; sizes++)
+		irqsoff(gup, p, atol(*sizes));
+	write_to(TRACING "current_tracer", "nop");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && !strcmp(argv[1], "irqsoff"))
+		irqsoff_all(argv + 2);
+	else if (argc == 2 && !strcmp(argv[1], "collapse"))
+		collapse();
+	else if (argc == 2 && !strcmp(argv[1], "unshare"))
+		unshare_tables();
+	else
+		errx(1, "usage: pt_cost irqsoff MiB...|collapse|unshare");
+	return 0;
+}

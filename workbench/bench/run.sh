@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Guest side of workbench/run/bench: for every row of the table run gup_test on
+# memory of the kind its key names, check that it was of that kind, and print
+#	BENCH row=KEY pages=N us=A,B,C cmd=COMMAND; STATE
+# or	BENCH figure=KEY unit=UNIT value=N cmd=COMMAND
+# or	BENCH error=KEY TEXT
+# Nothing else runs meanwhile: no khugepaged scan, no other process.
+set -u
+thp=/sys/kernel/mm/transparent_hugepage
+repeats=5
+PATH=/bench:$PATH
+
+set_thp() { # KiB of the only size allowed, 0 for none
+	for d in "$thp"/hugepages-*kB; do
+		for f in "$d/enabled" "$d/shmem_enabled"; do
+			[ ! -f "$f" ] || echo never >"$f"
+		done
+	done
+	[ "$1" = 0 ] || echo always >"$thp/hugepages-$1kB/enabled"
+}
+
+# stats: "NAME COUNT" of every size's successful and failed large allocations.
+stats() {
+	for d in "$thp"/hugepages-*kB; do
+		for s in anon_fault_alloc anon_fault_fallback shmem_alloc; do
+			[ ! -f "$d/stats/$s" ] || echo "${d##*-}/$s $(cat "$d/stats/$s")"
+		done
+	done
+}
+
+# wrong KiB MiB: say what grew between /tmp/before and /tmp/after that should
+# not have, or did not grow as it should. Stacks and heaps of the programs here
+# add a few folios to those of the memory measured; but none may have failed. A
+# 32-bit mmap() does not align: the ends of the memory are small pages there.
+wrong() {
+	awk -v kib="$1" -v mib="$2" -v ends="$unaligned" '
+		NR == FNR { before[$1] = $2; next }
+		{ grown = $2 - before[$1]; want = 0 }
+		kib && $1 == kib "kB/anon_fault_alloc" { want = mib * 1024 / kib - ends; seen = 1 }
+		grown < want || grown && !want { printf "%s grew by %d, not %d; ", $1, grown, want }
+		END { if (kib && !seen) printf "no statistics of %d KiB folios; ", kib }
+	' /tmp/before /tmp/after
+}
+
+row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
+	key=$1 flag=$2 n=$3 size=$4 kib=$5 mib=$6
+	shift 6
+	set -- "$@" "$flag" -m "$mib" -r "$repeats" -n "$n"
+	set_thp "$kib"
+	state="THP off"
+	[ "$kib" = 0 ] || state="hugepages-${kib}kB=always"
+	case $size in
+	shmem*) rm -f /tmp/shmem && truncate -s "${mib}M" /tmp/shmem ;;
+	hugetlb-2M)
+		state="hugetlb 2048 kB"
+		grep -q '^Hugepagesize: *2048 kB' /proc/meminfo || {
+			echo "BENCH error=$key the default hugetlb page is not 2 MiB"
+			return
+		} ;;
+	esac
+	stats >/tmp/before
+	"$@" >/tmp/out 2>&1
+	status=$?
+	stats >/tmp/after
+	rm -f /tmp/shmem
+	# kselftest's print puts its "# " before the line feed, too.
+	us=$(sed -n 's/.*Time: get:\([0-9]*\) put:[0-9]* us\(# \)*$/\1/p' /tmp/out)
+	bad=$(wrong "$kib" "$mib")
+	count=$(echo "$us" | grep -c .)
+	[ "$count" = "$repeats" ] || bad="$count whole runs, not $repeats: $(tail -n 3 /tmp/out | tr '\n' ' '); $bad"
+	[ "$status" = 0 ] || bad="status $status: $(tail -n 1 /tmp/out); $bad"
+	if [ -n "$bad" ]; then
+		echo "BENCH error=$key $bad($*)"
+	else
+		# shellcheck disable=SC2086	# one word for each time
+		echo "BENCH row=$key pages=$((mib * 1024 / page_kib)) us=$(echo $us | tr ' ' ,) cmd=$*; $state"
+	fi
+}
+
+figure() { # KEY UNIT PROGRAM
+	if value=$("$3" 2>/tmp/err); then
+		sed 's/^/# /' /tmp/err
+		echo "BENCH figure=$1 unit=$2 value=$value cmd=$3"
+	else
+		echo "BENCH error=$1 $(cat /tmp/err)"
+	fi
+}
+
+case $(uname -m) in
+arm*) unaligned=1 ;;
+*) unaligned=0 ;;
+esac
+page_kib=$(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps)
+pmd_kib=$(($(cat $thp/hpage_pmd_size) / 1024))
+echo 4294967295 >$thp/khugepaged/scan_sleep_millisecs
+while read -r size kib m1 m16 m512 program; do
+	case $size in
+	''|'#'*) continue ;;
+	esac
+	[ "$kib" != pmd ] || kib=$pmd_kib
+	for what in get pin; do
+		flag=-u
+		[ $what = get ] || flag=-a
+		for call in "1 $m1" "16 $m16" "512 $m512"; do
+			n=${call% *} mib=${call#* }
+			# shellcheck disable=SC2086	# the program has arguments
+			row "gup/$what/$n/$size" $flag "$n" "$size" "$kib" "$mib" $program
+		done
+	done
+done </bench/sizes.tsv
+figure pt/reclaim-vmpte % pt_reclaim
+echo "BENCH done"

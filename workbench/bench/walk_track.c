@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * walk_track: whom it interrupts to change page tables, while others walk them.
+ *
+ *	walk_track collapse nobody|one|all|others
+ *			1 GiB of small pages becomes huge pages by MADV_COLLAPSE,
+ *			while nobody, one other CPU, or all other CPUs walk the
+ *			page tables of this process; or those of another one
+ *	walk_track munmap	1 GiB of huge pages is unmapped
+ *	walk_track pin	256 MiB of small pages are pinned, 8 pages a call
+ *
+ * Prints "key<tab>unit<tab>figure" lines. A CPU that does not walk is busy.
+ *
+ * A walk is a pin of 512 pages by gup_test, and the next follows at once. On
+ * POWER it is a fault, because what is tracked there is hash_page_mm(): pages
+ * are read, given back, and read again.
+ *
+ * Interrupts are what this thread itself sent, as the tracepoint csd_queue_cpu
+ * says, by the function that they run on the other CPU: TLB flushes, those of
+ * the scheduler, and the rest, which is for walks.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <err.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <mm/gup_test.h>
+#include "pt_util.h"
+
+#define ALL		(1024 * MB)
+#define A_MAP		(128 * MB)
+#define PINNED		(256 * MB)
+#define PAGES_A_CALL	8
+#define WALKED		512	/* pages */
+
+#ifdef __powerpc64__
+#define BY_FAULTS	true
+#else
+#define BY_FAULTS	false
+#endif
+
+static volatile bool stop;
+static atomic_int started;
+
+/* ---- Others ---- */
+
+static void walk_by_pins(char *p, size_t size)
+{
+	int gup = open("/sys/kernel/debug/gup_test", O_RDWR);
+
+	if (gup < 0)
+		err(1, "/sys/kernel/debug/gup_test");
+	for (started++; !stop; ) {
+		struct gup_test args = {
+			.addr = (uintptr_t)p, .size = size,
+			.nr_pages_per_call = WALKED,
+		};
+
+		if (ioctl(gup, PIN_FAST_BENCHMARK, &args) || args.size != size)
+			err(1, "pinning");
+	}
+	close(gup);
+}
+
+/* By reading: nothing is allocated, so most of it is the faults. */
+static void walk_by_faults(volatile char *p, size_t size)
+{
+	for (started++; !stop; ) {
+		for (size_t i = 0; i < size; i += getpagesize())
+			p[i];
+		if (madvise((void *)p, size, MADV_DONTNEED))
+			err(1, "MADV_DONTNEED");
+	}
+}
+
+static void *walk(void *cpu)
+{
+	size_t size = WALKED * getpagesize();
+	char *p;
+
+	run_on((intptr_t)cpu);
+	p = reserve(size, size);
+	fill_small(p, size);
+	if (BY_FAULTS)
+		walk_by_faults(p, size);
+	else
+		walk_by_pins(p, size);
+	return NULL;
+}
+
+static void *busy(void *cpu)
+{
+	run_on((intptr_t)cpu);
+	for (started++; !stop; )
+		pause_cpu();
+	return NULL;
+}
+
+/* CPUs from 1 on, @walkers of them walking. This thread has CPU 0. */
+static void start_others(int walkers)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t thread;
+
+	run_on(0);
+	for (intptr_t cpu = 1; cpu < cpus; cpu++)
+		if (pthread_create(&thread, NULL, cpu <= walkers ? walk : busy, (void *)cpu))
+			errx(1, "no thread");
+	while (started < cpus - 1)
+		pause_cpu();
+}
+
+static pid_t start_another_process(int walkers)
+{
+	int ready[2];
+	pid_t child;
+	char c = 0;
+
+	if (pipe(ready))
+		err(1, "pipe");
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		start_others(walkers);
+		if (write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	if (read(ready[0], &c, 1) != 1)
+		errx(1, "the other process");
+	return child;
+}
+
+/* ---- Counting ---- */
+
+struct count {
+	unsigned long walks, tlb, sched;
+	uint64_t ns;
+};
+
+static void prepare_to_count(void)
+{
+	char filter[64];
+
+	snprintf(filter, sizeof(filter), "common_pid == %d && !(common_flags & %d)",
+		 gettid(), IN_IRQ);
+	watch_sent(filter);
+}
+
+static uint64_t start_counting(void)
+{
+	write_to(TRACING "tracing_on", "1");
+	return now_ns();
+}
+
+static void stop_counting(struct count *c, uint64_t from)
+{
+	c->ns += now_ns() - from;
+	write_to(TRACING "tracing_on", "0");
+}
+
+static void sort_out(struct count *c, const char *line)
+{
+	if (strstr(line, "func=flush_tlb"))
+		c->tlb++;
+	else if (strstr(line, "func=sched_ttwu_pending") || strstr(line, "func=__hrtick_start"))
+		c->sched++;
+	else
+		c->walks++;
+}
+
+static void count_sent(struct count *c)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	char line[512], last[64] = "", *func;
+
+	write_to(CSD_QUEUE "enable", "0");
+	if (!f)
+		err(1, TRACING "trace");
+	while (fgets(line, sizeof(line), f)) {
+		func = strstr(line, " csd_queue_cpu: ");
+		func = func ? strstr(func, "func=") : NULL;
+		if (!func)
+			continue;
+		sort_out(c, func);
+		func[strcspn(func, " ")] = 0;
+		if (strncmp(func, last, sizeof(last) - 1))
+			fprintf(stderr, "%s\n", line);
+		snprintf(last, sizeof(last), "%s", func);
+	}
+	fclose(f);
+	fprintf(stderr, "%lu for walks, %lu TLB flushes, %lu of the scheduler\n",
+		c->walks, c->tlb, c->sched);
+}
+
+/* What the kernel says of it, for whoever reads the console. */
+static void show_waits(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/lockless_walk_wait", "r");
+	char line[64];
+
+	while (f && fgets(line, sizeof(line), f))
+		fputs(line, stderr);
+	if (f)
+		fclose(f);
+}
+
+static void print_count(const char *what, const char *who, struct count *c)
+{
+	count_sent(c);
+	printf("track/%s%s\tinterrupts\t%lu\n", what, who, c->walks);
+	if (!strcmp(who, "") || !strcmp(who, "-nobody"))
+		printf("track/%s%s-time\tMinsn\t%.3f\n", what, who, c->ns / 1e6);
+}
+
+/* ---- What is measured ---- */
+
+static void collapse(const char *who)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t huge = read_pmd_size();
+	char *p = reserve(A_MAP, huge), name[16];
+	struct count count = {};
+	pid_t child = 0;
+	uint64_t from;
+
+	if (!strcmp(who, "others"))
+		child = start_another_process(cpus - 1);
+	start_others(!strcmp(who, "one") ? 1 : !strcmp(who, "all") ? cpus - 1 : 0);
+	stop = child;	/* this mm has been on all CPUs, and leaves them to the other */
+	prepare_to_count();
+	for (size_t done = 0; done < ALL; done += A_MAP) {
+		fill_small(p, A_MAP);
+		if (madvise(p, A_MAP, MADV_HUGEPAGE))
+			err(1, "MADV_HUGEPAGE");
+		from = start_counting();
+		for (size_t i = 0; i < A_MAP; i += huge)
+			if (madvise(p + i, huge, MADV_COLLAPSE))
+				err(1, "MADV_COLLAPSE");
+		stop_counting(&count, from);
+	}
+	snprintf(name, sizeof(name), "-%s", who);
+	print_count("collapse", name, &count);
+	show_waits();
+	if (child)
+		kill(child, SIGKILL);
+}
+
+static void unmap(void)
+{
+	size_t huge = read_pmd_size();
+	char *p = reserve(ALL, huge);
+	struct count count = {};
+	uint64_t from;
+
+	start_others(0);
+	if (madvise(p, ALL, MADV_HUGEPAGE))
+		err(1, "MADV_HUGEPAGE");
+	for (size_t i = 0; i < ALL; i += huge)
+		p[i] = 1;
+	prepare_to_count();
+	from = start_counting();
+	if (munmap(p, ALL))
+		err(1, "munmap");
+	stop_counting(&count, from);
+	print_count("munmap-thp", "", &count);
+}
+
+static void pin(void)
+{
+	int gup = open("/sys/kernel/debug/gup_test", O_RDWR);
+	char *p = reserve(PINNED, 2 * MB);
+	uint64_t least = UINT64_MAX;
+
+	if (gup < 0)
+		err(1, "/sys/kernel/debug/gup_test");
+	fill_small(p, PINNED);
+	for (int i = 0; i < 5; i++) {
+		struct gup_test args = {
+			.addr = (uintptr_t)p, .size = PINNED, .gup_flags = 1,
+			.nr_pages_per_call = PAGES_A_CALL,
+		};
+
+		if (ioctl(gup, PIN_FAST_BENCHMARK, &args) || args.size != PINNED)
+			err(1, "pinning");
+		if (args.get_delta_usec < least)
+			least = args.get_delta_usec;
+	}
+	printf("track/pin-8\tinsn/page\t%.2f\n", least * 1000. / (PINNED / getpagesize()));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "collapse"))
+		collapse(argv[2]);
+	else if (argc == 2 && !strcmp(argv[1], "munmap"))
+		unmap();
+	else if (argc == 2 && !strcmp(argv[1], "pin"))
+		pin();
+	else
+		errx(1, "usage: walk_track collapse nobody|one|all|others, munmap, or pin");
+	return 0;
+}

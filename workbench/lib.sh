@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034
+# What every script here shares: where things are, how to speak, how to fail.
+# Sourced, never run. The caller has said "set -eu".
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${BUILD:-$TOP/build}
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/lockless-walk
+ARCH=${ARCH:-x86_64}
+JOBS=${JOBS:-$(nproc)}
+DRYRUN=${DRYRUN:-}
+
+# Variables of an outer make must not reach the kernel's own.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+# Messages are parsed and compared: one language.
+export LC_ALL=C.UTF-8
+
+say() { printf '%s\n' "$*" >&2; }
+
+# die MESSAGE [HINT]: an error names what is wrong, and what to do next.
+die() {
+	say "${0##*/}: error: $1"
+	[ -z "${2-}" ] || say "${0##*/}: try: $2"
+	exit 1
+}
+
+# phase N/N TEXT: one line for each step of long work.
+phase() {
+	say "[$1] $2 ($((SECONDS / 60))m$((SECONDS % 60))s)"
+}
+
+# run COMMAND...: do it, or with DRYRUN=1 say it.
+run() {
+	if [ -n "$DRYRUN" ]; then
+		printf '+ %s\n' "$*"
+	else
+		"$@"
+	fi
+}
+
+# usage: print the comment block at the head of the calling script.
+usage() {
+	sed -n '3,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"
+}
+
+case ${1-} in
+-h|--help) usage; exit 0 ;;
+esac

@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the four series scripts share: where things are, what the series says,
+# and how it becomes commits. Sourced after lib.sh, never run.
+#
+# State, all of it below build/:
+#   base/linux       a copy of the base, never edited
+#   linux            the workspace: base plus series
+#   series.git       bare repository of the touched files only
+#     heads/series     commit 0 = base files, then one commit for each patch
+#     heads/export     the same with @SENDER@ filled in
+#     workspace/synced    what assemble last wrote into build/linux
+#     workspace/syncing   what it was writing when it was stopped, if it was
+
+# New files of the series stand under these folders, at their kernel paths.
+CONTENT=(mm include arch Documentation tools fs kernel lib virt)
+
+case $BUILD in
+/*) ;;
+*) BUILD=$PWD/$BUILD ;;
+esac
+PATCHES=$TOP/patches
+BASE=$BUILD/base/linux
+TREE=$BUILD/linux
+REPO=$BUILD/series.git
+STAMP=$REPO/workspace-stamp
+ERRORS=0
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+
+# bad MESSAGE [HINT]: like die, but go on to the next error.
+bad() {
+	say "${0##*/}: error: $1"
+	[ -z "${2-}" ] || say "${0##*/}: try: $2"
+	ERRORS=$((ERRORS + 1))
+}
+
+# open_series: take the lock, find the base (SRC), make TMP and the repository.
+open_series() {
+	mkdir -p "$BUILD"
+	if [ -z "${SERIES_LOCKED-}" ]; then
+		exec 9>"$BUILD/.series.lock"
+		flock -n 9 || { say "${0##*/}: waiting for another run"; flock 9; }
+		export SERIES_LOCKED=1
+	fi
+	TMP=$(mktemp -d "$BUILD/.series.XXXXXX")
+	trap 'rm -rf "$TMP"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	set -E
+	trap 'say "${0##*/}: failed: ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND"' ERR
+	export GIT_INDEX_FILE=$TMP/index
+	SRC=${SERIES_BASE-}
+	[ -n "$SRC" ] || SRC=$("$TOP/workbench/run/fetch") || exit 1
+	SRC=$(cd "$SRC" && pwd) || die "no base tree" "workbench/run/fetch"
+	BASE_ID=$(
+		printf '%s ' "$SRC"
+		[ ! -f "$TOP/base" ] || sed -n 's/^SHA256=//p' "$TOP/base"
+		stat -c '%s %Y' "$SRC/Makefile" "$SRC/MAINTAINERS" 2>/dev/null || :
+	)
+	if [ ! -f "$REPO/workspace-ready" ]; then
+		rm -rf "$REPO"
+		g init -q --bare
+		g config core.quotePath false
+		printf '%s\n' '* -text' '*.[ch] diff=cpp' >"$REPO/info/attributes"
+		printf '%s\n' '__pycache__/' '*.pyc' >"$REPO/info/exclude"
+		: >"$REPO/workspace-ready"
+	fi
+	read_series
+}
+
+# g ARGS: git on the series' repository, deaf to the user's configuration.
+# g_in DIR ARGS: with DIR as its work tree.
+g() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git --git-dir="$REPO" "$@"
+}
+
+g_in() {
+	local dir=$1
+	shift
+	g -C "$dir" --work-tree="$dir" "$@"
+}
+
+# has REV: is there such a commit?
+has() {
+	g rev-parse -q --verify "$1^{commit}" >/dev/null
+}
+
+# read_series: NAMES (in order), and TMP/table: patch <tab> kind <tab> value,
+# with kind one of subject, adds, file (changed by hunks), oops (not allowed).
+read_series() {
+	NAMES=()
+	[ ! -f "$PATCHES/series" ] || mapfile -t NAMES < <(sed '/^#/d;/^$/d' "$PATCHES/series")
+	: >"$TMP/table"
+	compgen -G "$PATCHES/*.patch" >/dev/null || return 0
+	awk '
+	function emit(kind, value) { print name "\t" kind "\t" value }
+	FNR == 1 {
+		name = FILENAME
+		sub(/.*\//, "", name)
+		sub(/\.patch$/, "", name)
+		diff = 0
+		if (!sub(/^Subject: /, ""))
+			emit("oops", "line 1 is not \"Subject: area: phrase\"")
+		emit("subject", $0)
+		next
+	}
+	FNR == 2 && NF { emit("oops", "line 2 is not blank") }
+	!diff && /^---$/ { diff = 1; next }
+	!diff && /^diff --git / { emit("oops", "hunks without a --- line above them") }
+	!diff && sub(/^Adds:[ \t]*/, "") { emit("adds", $0) }
+	!diff { next }
+	/^diff --git / {
+		if (NF != 4)
+			emit("oops", "a file name with spaces: " $0)
+		else if (substr($3, 3) != substr($4, 3))
+			emit("oops", "renames a file: " $0)
+		else
+			emit("file", substr($3, 3))
+	}
+	/^(rename|copy) (from|to) / { emit("oops", "renames a file: " $0) }
+	/^new file mode/ { emit("oops", "a new file in a hunk: store the file here, and claim it with Adds:") }
+	/^(GIT binary patch|Binary files )/ { emit("oops", "a binary file in a hunk") }
+	' "$PATCHES"/*.patch >"$TMP/table"
+}
+
+# entries KIND [PATCH]: the values in the table.
+entries() {
+	awk -F '\t' -v k="$1" -v n="${2-}" '$2 == k && (n == "" || $1 == n) { print $3 }' "$TMP/table"
+}
+
+# having KIND VALUE: the patches that have it. owner: the same, to be read.
+having() {
+	awk -F '\t' -v k="$1" -v v="$2" '$2 == k && $3 == v { print $1 }' "$TMP/table"
+}
+
+owner() {
+	having "$@" | sed 's|.*|patches/&.patch|' | paste -sd '&' | sed 's/&/ and /g'
+}
+
+# content_files: every file of this repository that belongs to the series.
+content_files() {
+	(
+		unset GIT_INDEX_FILE
+		cd "$TOP" || exit
+		git -c core.quotePath=false ls-files -co --exclude-standard -- "${CONTENT[@]}"
+	) | sort -u | while IFS= read -r f; do
+		[ ! -e "$TOP/$f" ] && [ ! -L "$TOP/$f" ] && [[ $f != \"* ]] || printf '%s\n' "$f"
+	done
+}
+
+# The rules that assembling depends on, one function each; verify has the rest.
+RULES=(rule_order rule_format rule_names rule_claims rule_new_files rule_hunks)
+
+# patches/series names every patch once, and holds nothing but names, sections, blank lines.
+rule_order() {
+	local n
+	[ -f "$PATCHES/series" ] || { bad "patches/series is missing" "ls patches/*.patch"; return; }
+	grep -nvE '^(# .+|[A-Za-z0-9][A-Za-z0-9_-]*|)$' "$PATCHES/series" >"$TMP/odd" || :
+	while IFS= read -r n; do
+		bad "patches/series:$n: neither a patch name nor a '# Section'" "edit patches/series"
+	done <"$TMP/odd"
+	for n in $(printf '%s\n' "${NAMES[@]}" | sort | uniq -d); do
+		bad "patches/series: $n is listed twice" "edit patches/series"
+	done
+	for n in "${NAMES[@]}"; do
+		[ -f "$PATCHES/$n.patch" ] || bad "patches/series: there is no patches/$n.patch" "edit patches/series"
+	done
+	for n in "$PATCHES"/*.patch; do
+		[ -e "$n" ] || continue
+		n=${n##*/}
+		printf '%s\n' "${NAMES[@]}" | grep -qxF -- "${n%.patch}" ||
+			bad "patches/$n is not in patches/series" "add ${n%.patch} to patches/series"
+	done
+}
+
+# A patch has a subject and does something, with text only.
+rule_format() {
+	local n what
+	while IFS=$'\t' read -r n _ what; do
+		bad "patches/$n.patch: $what" "edit patches/$n.patch"
+	done < <(awk -F '\t' '$2 == "oops"' "$TMP/table")
+	for n in "${NAMES[@]}"; do
+		[ -f "$PATCHES/$n.patch" ] || continue
+		[ -n "$(entries adds "$n")$(entries file "$n")" ] ||
+			bad "patches/$n.patch is empty: no Adds: line and no hunk" "remove it, and its line in patches/series"
+	done
+}
+
+# File names are letters, digits and ._+,@- only.
+rule_names() {
+	local f
+	while IFS= read -r f; do
+		bad "$f: a name with spaces or other odd characters" "rename the file"
+	done < <({ content_files; entries adds; } | sort -u | grep -vE '^[A-Za-z0-9._+,@/-]+$' || :)
+}
+
+# Each new file is claimed by exactly one patch.
+rule_claims() {
+	local f
+	entries adds | sort >"$TMP/claimed"
+	while IFS= read -r f; do
+		bad "$f is claimed by no patch" "add 'Adds: $f' to the patch in patches/ that it belongs to"
+	done < <(content_files | comm -23 - <(sort -u "$TMP/claimed"))
+	while IFS= read -r f; do
+		bad "$f is claimed twice: by $(owner adds "$f")" "remove 'Adds: $f' from all but one"
+	done < <(uniq -d "$TMP/claimed")
+}
+
+# A claimed file is here, is text, and is new to the base.
+rule_new_files() {
+	local f
+	while IFS= read -r f; do
+		if [ ! -f "$TOP/$f" ] || [ -L "$TOP/$f" ]; then
+			bad "$(owner adds "$f"): Adds: $f, which is not a file here" "write $f, or remove the line"
+		elif ! content_files | grep -qxF -- "$f"; then
+			bad "$(owner adds "$f"): Adds: $f, which cannot be in the series (ignored, or not under ${CONTENT[*]})" "move $f"
+		elif [ -e "$SRC/$f" ]; then
+			bad "$(owner adds "$f"): Adds: $f, which the base has already" "change it by a hunk"
+		elif [ -s "$TOP/$f" ] && ! LC_ALL=C grep -qI . "$TOP/$f"; then
+			bad "$(owner adds "$f"): $f is a binary file" "the series holds text only: generate it when it is built"
+		fi
+	done < <(entries adds | sort -u)
+}
+
+# Hunks change files of the base only.
+rule_hunks() {
+	local f
+	while IFS= read -r f; do
+		if [ -n "$(owner adds "$f")" ]; then
+			bad "$(owner file "$f") changes $f, which $(owner adds "$f") adds" "edit $f itself"
+		elif [ ! -f "$SRC/$f" ]; then
+			bad "$(owner file "$f") changes $f, which the base does not have" "edit that patch"
+		fi
+	done < <(entries file | sort -u)
+}
+
+# check_series: all of these rules, then stop if one is broken.
+check_series() {
+	local r
+	for r in "${RULES[@]}"; do
+		"$r"
+	done
+	[ "$ERRORS" -eq 0 ] || die "the series breaks its rules ($ERRORS errors above)" "workbench/series/verify"
+}
+
+# identity: "Name <email>" of the user, or nothing.
+identity() {
+	local name mail
+	name=${GIT_AUTHOR_NAME:-$(git -C "$TOP" config user.name || :)}
+	mail=${GIT_AUTHOR_EMAIL:-$(git -C "$TOP" config user.email || :)}
+	[ -z "$name" ] || [ -z "$mail" ] || printf '%s <%s>\n' "$name" "$mail"
+}
+
+# as_user COMMAND: git with a fixed author and date, so that hashes repeat.
+as_user() {
+	local who
+	who=$(identity)
+	who=${who:-nobody <nobody@localhost>}
+	GIT_AUTHOR_NAME=${who% <*} GIT_AUTHOR_EMAIL=$(expr "$who" : '.*<\(.*\)>') \
+	GIT_COMMITTER_NAME=${who% <*} GIT_COMMITTER_EMAIL=$(expr "$who" : '.*<\(.*\)>') \
+	GIT_AUTHOR_DATE='1767225600 +0000' GIT_COMMITTER_DATE='1767225600 +0000' "$@"
+}
+
+# message PATCH, hunks PATCH: the parts of a patch file.
+message() {
+	sed -e '/^---$/,$d' -e '1s/^Subject: //' -e '/^Adds:/d' "$PATCHES/$1.patch" | git stripspace
+}
+
+hunks() {
+	sed '1,/^---$/d' "$PATCHES/$1.patch"
+}
+
+# fill_in WHO: put the sender in place of the placeholder.
+fill_in() {
+	sed "s|@SENDER@|$(printf '%s' "$1" | sed 's/[&|\\]/\\&/g')|g"
+}
+
+# make_commits BRANCH [SENDER]: the series as commits, on top of the base files
+# that it touches. A hunk whose context differs is an error, at an offset not.
+make_commits() {
+	local name parent tree f
+	rm -f "$GIT_INDEX_FILE"
+	g read-tree --empty
+	entries file | sort -u | g_in "$SRC" update-index --add --stdin
+	parent=$(echo base | as_user g commit-tree "$(g write-tree)")
+	for name in "${NAMES[@]}"; do
+		hunks "$name" | if [ -n "${2-}" ]; then fill_in "$2"; else cat; fi >"$TMP/diff"
+		if [ -s "$TMP/diff" ] &&
+		   ! g apply --cached -v --whitespace=nowarn "$TMP/diff" >"$TMP/apply" 2>&1; then
+			rm -rf "$BUILD/reject"
+			entries file "$name" | g checkout-index -q -f --prefix="$BUILD/reject/" --stdin || :
+			f=$(sed -n 's/^error: patch failed: //p' "$TMP/apply" | paste -sd ' ')
+			say "$(grep '^error:' "$TMP/apply")"
+			die "patches/$name.patch does not apply${f:+: $f}" \
+				"edit patches/$name.patch; the files as the patches before it leave them are in $BUILD/reject"
+		elif [ -s "$TMP/diff" ] && grep -q 'offset' "$TMP/apply"; then
+			say "${0##*/}: note: patches/$name.patch applies with line offsets (REFRESH=1 workbench/series/import)"
+		fi
+		entries adds "$name" | g_in "$TOP" update-index --add --stdin
+		tree=$(g write-tree)
+		parent=$(message "$name" | as_user g commit-tree "$tree" -p "$parent" -F -)
+	done
+	g update-ref "refs/heads/$1" "$parent"
+}
+
+# update_series: heads/series as the repository has it now; fast if it is already.
+update_series() {
+	local key
+	check_series
+	key=$({
+		printf '%s\n' "$BASE_ID" "$(identity)"
+		cd "$TOP" || exit
+		cat workbench/series/common.sh patches/series patches/*.patch 2>/dev/null || :
+		entries adds | xargs -r -d '\n' stat -c '%A %n'
+		entries adds | xargs -r -d '\n' sha1sum
+	} | sha1sum)
+	if [ "$key" != "$(cat "$REPO/workspace-key" 2>/dev/null)" ] || ! has series; then
+		make_commits series
+		printf '%s\n' "$key" >"$REPO/workspace-key"
+		g -c gc.autoDetach=false -c gc.pruneExpire=now gc --auto -q
+	fi
+}
+
+# touched REV: every path that these commits know; one removed by a hunk as well.
+touched() {
+	{
+		g ls-tree -r --name-only "$(g rev-list --max-parents=0 "$1")"
+		g ls-tree -r --name-only "$1"
+	} | sort -u
+}
+
+# changed_since: paths in the workspace that were written since the last sync,
+# and the base's files in folders where something was made or removed. By change
+# time, not checksum: this looks at every file of a kernel tree.
+changed_since() {
+	local p
+	cd "$TREE" || exit
+	find . -path ./.git -prune -o \( -type f -o -type l \) -cnewer "$STAMP" -printf '%P\n' | sort >"$TMP/newer"
+	while IFS= read -r p; do
+		[ ! -e "$BASE/$p" ] && [ ! -L "$BASE/$p" ] || printf '%s\n' "$p"
+	done <"$TMP/newer" >"$TMP/inbase"
+	cat "$TMP/inbase"
+	comm -23 "$TMP/newer" "$TMP/inbase" >"$TMP/new"
+	{ g_in "$TREE" check-ignore --no-index --stdin <"$TMP/new" || :; } | sort | comm -13 - "$TMP/new"
+	find . -path ./.git -prune -o -type d -cnewer "$STAMP" -printf '%P\n' | while IFS= read -r p; do
+		[ -d "$BASE/$p" ] || continue
+		comm -23 <(ls -A "$BASE/$p") <(ls -A "$TREE/$p") | while IFS= read -r f; do
+			(cd "$BASE" && find "${p:+$p/}$f" ! -type d)
+		done
+	done
+}
+
+# full_tree REV: its tree, with the base's content for each of TMP/paths that it
+# does not know: what the workspace should hold at those paths.
+full_tree() {
+	local p
+	g read-tree "$1"
+	touched "$1" | comm -13 - "$TMP/paths" | while IFS= read -r p; do
+		[ ! -e "$BASE/$p" ] && [ ! -L "$BASE/$p" ] || printf '%s\n' "$p"
+	done | g_in "$BASE" update-index --add --stdin
+	g write-tree
+}
+
+# load TREE: read it into a fresh index and compare with the workspace.
+load() {
+	rm -f "$GIT_INDEX_FILE"
+	g read-tree "$1"
+	g_in "$TREE" update-index -q --refresh >/dev/null || :
+}
+
+# surplus: those of TMP/paths that are in the workspace but not in the index.
+surplus() {
+	local p
+	g ls-files | sort | comm -13 - "$TMP/paths" | while IFS= read -r p; do
+		[ ! -e "$TREE/$p" ] && [ ! -L "$TREE/$p" ] || printf '%s\n' "$p"
+	done
+}
+
+# edits REV...: TMP/edits = paths of the workspace that are as none of the REVs
+# has them: somebody's work that is not in the series.
+edits() {
+	local r tree
+	{
+		for r; do ! has "$r" || touched "$r"; done
+		(changed_since)
+	} | sort -u >"$TMP/paths"
+	cp "$TMP/paths" "$TMP/edits"
+	for r; do
+		has "$r" || continue
+		tree=$(full_tree "$r")
+		load "$tree"
+		{ g_in "$TREE" diff-files --name-only; surplus; } | sort -u |
+			comm -12 - "$TMP/edits" >"$TMP/edits.new"
+		mv "$TMP/edits.new" "$TMP/edits"
+	done
+}
