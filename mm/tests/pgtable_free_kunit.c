@@ -23,7 +23,7 @@
 #include <asm/tlb.h>
 
 #include "../internal.h"
-#include "../pgtable_free.h"
+#include "../pgtable-free.h"
 
 #define ADDR	(PUD_SIZE + 8 * PMD_SIZE)
 
