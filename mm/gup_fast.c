@@ -106,26 +106,22 @@ static __always_inline void gup_fast_account(struct gup_fast *g,
 static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 					       enum pgtable_level leaf)
 {
-	if (pgd_val(g->pgd) != pgd_val(pgdp_get(g->pgdp)) &&
-	    !lockless_walk_debug_skip(PGTABLE_LEVEL_PGD))
+	if (pgd_val(g->pgd) != pgd_val(pgdp_get(g->pgdp)))
 		return false;
 	if (!mm_p4d_folded(g->mm)) {
 		smp_rmb(); /* pgd before p4d */
-		if (p4d_val(g->p4d) != p4d_val(p4dp_get(g->p4dp)) &&
-		    !lockless_walk_debug_skip(PGTABLE_LEVEL_P4D))
+		if (p4d_val(g->p4d) != p4d_val(p4dp_get(g->p4dp)))
 			return false;
 	}
 	if (!mm_pud_folded(g->mm)) {
 		smp_rmb(); /* p4d before pud */
-		if (pud_val(g->pud) != pud_val(pudp_get(g->pudp)) &&
-		    !lockless_walk_debug_skip(PGTABLE_LEVEL_PUD))
+		if (pud_val(g->pud) != pud_val(pudp_get(g->pudp)))
 			return false;
 	}
 	if (leaf == PGTABLE_LEVEL_PUD)
 		return true;
 	smp_rmb(); /* pud before pmd */
-	if (pmd_val(g->pmd) != pmd_val(pmdp_get_lockless(g->pmdp)) &&
-	    !lockless_walk_debug_skip(PGTABLE_LEVEL_PMD))
+	if (pmd_val(g->pmd) != pmd_val(pmdp_get_lockless(g->pmdp)))
 		return false;
 	smp_rmb(); /* pmd before the entries */
 	return true;
@@ -329,8 +325,7 @@ static __always_inline unsigned int gup_fast_large_valid(struct gup_fast *g,
 {
 	if (!gup_fast_path_same(g, PGTABLE_LEVEL_PTE))
 		return 0;
-	if (!lockless_walk_debug_skip(PGTABLE_LEVEL_PTE))
-		nr = gup_fast_pte_batch(ptep, pte, nr);
+	nr = gup_fast_pte_batch(ptep, pte, nr);
 	if (!nr || !gup_fast_folio_allowed(folio, g->flags))
 		return 0;
 	return gup_fast_exclusive(page, nr, g->flags, pte_write(pte));
@@ -412,8 +407,7 @@ static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
 						 struct page *page,
 						 unsigned int flags)
 {
-	if (!gup_fast_pte_matches(ptep, pte) &&
-	    !lockless_walk_debug_skip(PGTABLE_LEVEL_PTE))
+	if (!gup_fast_pte_matches(ptep, pte))
 		return false;
 
 	return gup_fast_folio_allowed(folio, flags) &&
@@ -487,13 +481,6 @@ static __always_inline bool gup_fast_one_valid(struct gup_fast *g, pte_t *ptep,
 					       pte_t pte, struct folio *folio,
 					       struct page *page)
 {
-	/* How it must not be done. */
-	if (lockless_walk_debug_skip(LOCKLESS_WALK_SKIP_ORDER)) {
-		if (!gup_fast_entry_valid(ptep, pte, folio, page, g->flags))
-			return false;
-		lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_ORDER);
-		return gup_fast_path_same(g, PGTABLE_LEVEL_PTE);
-	}
 	return gup_fast_path_same(g, PGTABLE_LEVEL_PTE) &&
 	       gup_fast_entry_valid(ptep, pte, folio, page, g->flags);
 }

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * debugfs files, under lockless_walk/, that widen the windows in which a
- * lockless walk can race, and that leave out validations. For tests only.
+ * lockless walk can race. They delay a walk and never break it. For tests only.
  *
- *   pid             the process (thread group) whose walks are meddled with,
- *                   and 0, the default, for nobody
+ *   pid             the process (thread group) whose walks are delayed; 0, the
+ *                   default, delays no walk
  *   delay_path_us   microseconds to wait between reading the upper levels and
  *                   the first entry
  *   delay_read_us   the same between reading the entries and taking the
  *                   references
  *   delay_ref_us    the same between taking the references and validating
- *   delay_order_us  the same in between, when the order of validation is wrong
  *   delay_edit_us   the same for a THP collapse, whoever does it, between its
  *                   look at the reference counts and its edit of the table
- *   skip            levels that are not validated, bit 0 the PTE, bit 1 the
- *                   PMD, and so on; bit 5: the entry is validated before its
- *                   path; bit 6: deposited tables are freed at once
  *   hits            windows that were held open so far; write 0 to reset
  *   stale           walks that found themselves in a table that was freed
  *   preemptible     1 where walks may be preempted, 0 where they are not
@@ -30,7 +26,6 @@
 #include "lockless_walk_debug.h"
 
 static u32 lockless_walk_debug_pid;
-static u32 lockless_walk_debug_skip_mask;
 static u32 lockless_walk_debug_delay_us[NR_LOCKLESS_WALK_WINDOWS];
 static atomic_t lockless_walk_debug_hits;
 static atomic_t lockless_walk_debug_stale;
@@ -61,12 +56,6 @@ void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 	udelay(us);
 }
 
-bool lockless_walk_debug_skip(unsigned int what)
-{
-	return lockless_walk_debug_current() &&
-	       (READ_ONCE(lockless_walk_debug_skip_mask) & BIT(what));
-}
-
 /* A walk has read from @table: is it still one? */
 void lockless_walk_debug_table(struct page *table)
 {
@@ -80,13 +69,11 @@ static int __init lockless_walk_debug_init(void)
 		[LOCKLESS_WALK_WINDOW_PATH]	= "delay_path_us",
 		[LOCKLESS_WALK_WINDOW_READ]	= "delay_read_us",
 		[LOCKLESS_WALK_WINDOW_REF]	= "delay_ref_us",
-		[LOCKLESS_WALK_WINDOW_ORDER]	= "delay_order_us",
 		[LOCKLESS_WALK_WINDOW_EDIT]	= "delay_edit_us",
 	};
 	struct dentry *dir = debugfs_create_dir("lockless_walk", NULL);
 
 	debugfs_create_u32("pid", 0600, dir, &lockless_walk_debug_pid);
-	debugfs_create_u32("skip", 0600, dir, &lockless_walk_debug_skip_mask);
 	for (int i = 0; i < NR_LOCKLESS_WALK_WINDOWS; i++)
 		debugfs_create_u32(delay[i], 0600, dir, &lockless_walk_debug_delay_us[i]);
 	debugfs_create_atomic_t("hits", 0600, dir, &lockless_walk_debug_hits);

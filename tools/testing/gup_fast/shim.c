@@ -171,11 +171,6 @@ void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 		harness_hooks.delay(window);
 }
 
-bool lockless_walk_debug_skip(unsigned int level)
-{
-	return harness_hooks.skip && harness_hooks.skip(level);
-}
-
 /* A table that was freed is poisoned: the walk itself notices. */
 void lockless_walk_debug_table(struct page *table)
 {

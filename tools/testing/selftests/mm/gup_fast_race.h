@@ -26,7 +26,7 @@ enum content { NOTHING, OLD, NEW, FOREIGN, AT_SRC, AT_DST };
 struct race {
 	/* Set once for a test. */
 	const struct race_case *c;
-	bool hook, numa, until_caught;
+	bool hook, numa;
 	int gup, pagemap, kpageflags;
 	int cpu[2];
 	size_t pmd_size;
