@@ -209,24 +209,23 @@ static bool gup_fast_pmd_leaf(struct gup_fast *g, unsigned long addr,
 /*
  * PROT_NONE entries, NUMA hinting among them, are for the fault handler, even
  * where the architecture would permit the access. Special ones have no
- * struct page to count in. What is no entry at all is found out when the path
- * is validated.
+ * struct page to count in. What an architecture writes to a table that is
+ * deposited never passes for an entry that permits access.
  */
 static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 						   unsigned int flags)
 {
 	return !pte_protnone(pte) &&
 	       pte_access_permitted(pte, flags & FOLL_WRITE) &&
-	       !pte_special(pte) && lockless_walk_pte_sane(pte);
+	       !pte_special(pte);
 }
 
 /* The same, next to an entry that is known to be permitted. */
 static __always_inline bool gup_fast_pte_permitted_like(pte_t pte, pte_t known,
 							unsigned int flags)
 {
-	if (lockless_walk_pte_same_access(pte, known))
-		return lockless_walk_pte_sane(pte);
-	return gup_fast_pte_permitted(pte, flags);
+	return lockless_walk_pte_same_access(pte, known) ||
+	       gup_fast_pte_permitted(pte, flags);
 }
 
 /* The same page with the same permissions? Hardware owns the other bits. */

@@ -49,17 +49,6 @@ static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
 }
 #endif
 
-#ifndef lockless_walk_pte_sane
-/*
- * Is there a struct page behind an entry that permits access? Asked only where
- * what a walk reads may never have been an entry.
- */
-static inline bool lockless_walk_pte_sane(pte_t pte)
-{
-	return true;
-}
-#endif
-
 #ifdef LOCKLESS_WALK_PTE_ADDR
 /*
  * Do two entries differ in nothing but the page they map? False when that is

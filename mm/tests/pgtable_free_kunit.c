@@ -203,26 +203,37 @@ static void full_batches(struct kunit *test)
 	unmap(test, 2 * MAX_TABLE_BATCH + 1);
 }
 
+/* More than there are in any test. */
+#define FAILURES	1000000
+
 static void no_more_failures(void *unused)
 {
 	fail_pt_batch.probability = 0;
 }
 
-/* Every @interval-th allocation of a batch fails while tables are unmapped. */
-static void unmap_failing(struct kunit *test, unsigned int nr, unsigned long interval)
+/* From now on every @interval-th allocation of a batch fails. */
+static void fail_batches(struct kunit *test, unsigned long interval)
 {
-	const int times = 1000000;
-
 	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE) &&
 	    !IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU))
 		kunit_skip(test, "a table without an rcu_head of its own waits");
 	fail_pt_batch.verbose = 0;
 	fail_pt_batch.interval = interval;
-	atomic_set(&fail_pt_batch.times, times);
+	atomic_set(&fail_pt_batch.times, FAILURES);
 	KUNIT_ASSERT_EQ(test, kunit_add_action(test, no_more_failures, NULL), 0);
 	fail_pt_batch.probability = 100;
+}
+
+static void expect_failures(struct kunit *test)
+{
+	KUNIT_EXPECT_LT(test, atomic_read(&fail_pt_batch.times), FAILURES);
+}
+
+static void unmap_failing(struct kunit *test, unsigned int nr, unsigned long interval)
+{
+	fail_batches(test, interval);
 	unmap(test, nr);
-	KUNIT_EXPECT_LT(test, atomic_read(&fail_pt_batch.times), times);
+	expect_failures(test);
 }
 
 /* Every table on its own; and whoever unmaps does not wait for the reader. */
@@ -234,6 +245,114 @@ static void no_memory_for_batch(struct kunit *test)
 static void little_memory_for_batches(struct kunit *test)
 {
 	unmap_failing(test, 4 * MAX_TABLE_BATCH, 2);
+}
+
+/*
+ * PUD tables that are objects of a slab cache, as on powerpc. That one of them
+ * is free shows in one way only: an allocation returns it.
+ */
+#define PUD_TABLES	4
+#define PUD_TRIES	256
+
+static unsigned long pud_table_addr(unsigned int i)
+{
+	return (i + 1) * P4D_SIZE + ADDR;
+}
+
+static pud_t *pud_table(unsigned long addr)
+{
+	return p4d_pgtable(p4dp_get(p4d_offset(pgd_offset(current->mm, addr), addr)));
+}
+
+/* One page below each of PUD_TABLES tables, which are stored in @puds. */
+static void map_pud_tables(struct kunit *test, pud_t **puds)
+{
+	for (unsigned int i = 0; i < PUD_TABLES; i++) {
+		unsigned long addr = pud_table_addr(i);
+
+		KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(addr, PAGE_SIZE, PROT_READ | PROT_WRITE,
+						      MAP_PRIVATE | MAP_ANONYMOUS |
+						      MAP_FIXED_NOREPLACE, -1, 0), addr);
+		KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)addr), 0);
+		puds[i] = pud_table(addr);
+	}
+}
+
+static void unmap_pud_tables(struct kunit *test)
+{
+	for (unsigned int i = 0; i < PUD_TABLES; i++)
+		KUNIT_ASSERT_EQ(test, vm_munmap(pud_table_addr(i), PAGE_SIZE), 0);
+}
+
+static void map_slab_pud_tables(struct kunit *test, pud_t **puds)
+{
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	if (mm_pud_folded(current->mm))
+		kunit_skip(test, "there are no PUD tables");
+	map_pud_tables(test, puds);
+	if (!PageSlab(virt_to_page(puds[0])))
+		kunit_skip(test, "PUD tables are pages");
+}
+
+static bool is_one_of(pud_t *pud, pud_t **puds)
+{
+	for (unsigned int i = 0; i < PUD_TABLES; i++)
+		if (pud == puds[i])
+			return true;
+	return false;
+}
+
+/* How many of @puds do PUD_TRIES allocations return? */
+static unsigned int nr_allocated_again(struct kunit *test, pud_t **puds)
+{
+	pud_t **again = kunit_kcalloc(test, PUD_TRIES, sizeof(*again), GFP_KERNEL);
+	unsigned int i, nr = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, again);
+	for (i = 0; i < PUD_TRIES; i++) {
+		again[i] = pud_alloc_one(current->mm, 0);
+		if (!again[i])
+			break;
+		nr += is_one_of(again[i], puds);
+	}
+	while (i--)
+		pud_free(current->mm, again[i]);
+	return nr;
+}
+
+static void pud_tables(struct kunit *test)
+{
+	struct pgtable_free_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	pud_t *puds[PUD_TABLES];
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	map_slab_pud_tables(test, puds);
+	fail_batches(test, 1);
+	reader_enter(test, t);
+	unmap_pud_tables(test);
+	expect_failures(test);
+	KUNIT_EXPECT_EQ(test, nr_allocated_again(test, puds), 0);
+}
+
+/* They are freed at last: what all of them take would be missed. */
+static void pud_tables_come_back(struct kunit *test)
+{
+	const unsigned int rounds = 256;
+	unsigned long before, limit;
+	pud_t *puds[PUD_TABLES];
+
+	map_slab_pud_tables(test, puds);
+	limit = rounds * PUD_TABLES * PTRS_PER_PUD * sizeof(pud_t) / PAGE_SIZE;
+	fail_batches(test, 1);
+	before = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
+	for (unsigned int i = 0; i < rounds; i++) {
+		unmap_pud_tables(test);
+		map_pud_tables(test, puds);
+	}
+	expect_failures(test);
+	rcu_barrier();
+	KUNIT_EXPECT_LT(test, global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B),
+			before + limit);
 }
 
 /* Empty tables that MADV_DONTNEED reclaims, one at a time. */
@@ -345,6 +464,8 @@ static struct kunit_case pgtable_free_cases[] = {
 	KUNIT_CASE(full_batches),
 	KUNIT_CASE(no_memory_for_batch),
 	KUNIT_CASE(little_memory_for_batches),
+	KUNIT_CASE(pud_tables),
+	KUNIT_CASE(pud_tables_come_back),
 	KUNIT_CASE(reclaimed),
 	KUNIT_CASE(single),
 	KUNIT_CASE(deposited),

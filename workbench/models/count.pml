@@ -12,6 +12,8 @@
  *   NO_CLEAR_MB            no barrier between clear and count
  *   WMB                    smp_wmb() where the full barrier belongs
  *   COUNT_FIRST            counts before it clears
+ *   LATE_MB                the barrier is that of folio_remove_rmap_pte(), after
+ *                          the count, as in __uprobe_write() of 7.3
  *   RELAXED_UNFREEZE       the page is unfrozen without release
  */
 #include "walk.pml"
@@ -65,7 +67,7 @@ proctype updater()
 #else
 #if defined(WMB)
 	smp_wmb();
-#elif !defined(NO_CLEAR_MB)
+#elif !defined(NO_CLEAR_MB) && !defined(LATE_MB)
 	smp_mb();
 #endif
 #ifndef COUNT_FIRST

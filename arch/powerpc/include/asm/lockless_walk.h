@@ -12,22 +12,30 @@
  * has been on, or those that say they are in there for it, see
  * serialize_against_pte_lookup(). That does not wait for walks under RCU.
  *
- * So a walk may conclude nothing from a flush. Entries are cleared by atomics
- * without order, or by plain stores under the lock of the table; the full
- * barrier between that and a look at the reference count is a ptesync or
- * hwsync, where there is a flush or that interrupt between the two; or
- * lockless_walk_barrier(), or smp_mb(); or it is in the atomic that freezes the
- * count.
+ * So a walk may conclude nothing from a flush. Nor may an updater: an entry is
+ * cleared by ldarx and stdcx. without a barrier, or by a plain store under the
+ * lock of the table. With radix, a flush begins with smp_mb(). With hash, only
+ * an entry that is in the hash table (H_PAGE_HASHPTE) is flushed. An updater
+ * that looks at the reference count without freezing it has smp_mb() or
+ * lockless_walk_barrier() between the two.
  *
- * A PTE table that is deposited with a huge page is written while it waits:
- * with hash, places in the hash table; with radix, links between such tables,
- * which are aligned, so in little endian no bit of theirs says that a page is
- * present. A walk that came in before may read either for an entry.
+ * A PTE table that is deposited with a huge page is written while it waits, and
+ * a walk that came in before may read what is written for entries. None of it
+ * permits access, so none of it leads to a struct page:
+ *
+ *  - With hash, each byte is the place of a page in the hash table. Its upper
+ *    three bits are clear, and so are those of an entry made of eight of them:
+ *    the entry is not present. See mark_hpte_slot_valid().
+ *  - With radix, the first two words link such tables, which are aligned to
+ *    their size. Entries are big endian. So in little endian the upper byte of
+ *    a link read as an entry is 0: it is not present; in big endian the lower
+ *    byte is 0: it may not be read. The poison of list_del() in
+ *    radix__pgtable_trans_huge_withdraw() is not present either.
  */
 #ifndef _ASM_POWERPC_LOCKLESS_WALK_H
 #define _ASM_POWERPC_LOCKLESS_WALK_H
 
-#include <linux/mmzone.h>
+#include <linux/build_bug.h>
 #include <linux/pgtable.h>
 #include <asm/asm-compat.h>
 
@@ -47,14 +55,10 @@ static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
 	return val == pte_val(pte);
 }
 
-/* What is no entry may lead to any struct page, but to no place that has none. */
-#define lockless_walk_pte_sane lockless_walk_pte_sane
-static __always_inline bool lockless_walk_pte_sane(pte_t pte)
-{
-	if (IS_ENABLED(CONFIG_CPU_LITTLE_ENDIAN) && radix_enabled())
-		return true;
-	return pfn_valid(pte_pfn(pte));
-}
+/* What makes an entry present is in the bits that slots in a table leave clear. */
+static_assert(!((_PAGE_PRESENT | _PAGE_PTE | _PAGE_INVALID) & ~(7UL << 61)));
+/* What lets it be read is in the bits that the alignment of a table leaves clear. */
+static_assert(_PAGE_READ < RADIX_PTE_TABLE_SIZE);
 #endif
 
 #include <asm-generic/lockless_walk.h>
