@@ -3,7 +3,7 @@
  * Direct I/O into memory whose page tables change: what a read returns must be
  * in the pages that are mapped.
  *
- * Half of the CPUs read blocks of a RAM disk with O_DIRECT, which pins the
+ * Half of the CPUs read blocks of a disk with O_DIRECT, which pins the
  * target by GUP-fast. Each has a partner on another CPU that meanwhile
  * collapses, splits, moves, migrates, pages out or replaces that memory. Each
  * block of the disk holds its number and a generation, in every word; the
@@ -23,20 +23,23 @@
  *
  *	-s seed		repeat the choices of another run (not its timing)
  *	-t seconds	how long, 10 by default
- *	-d device	/dev/ram0 by default; its content is lost
+ *	-d device	a block device, whose content is lost; by default a loop device
+ *			on a memfd, which the test makes and which goes with it
  *	-w us		with CONFIG_DEBUG_LOCKLESS_WALK: hold each walk up for so long
  *			between reading entries and taking references
  *	-m		a sector that is right when looked at again a moment later is
  *			counted, but not wrong: a lost pin lasts, a translation that an
  *			emulated CPU uses after its invalidation does not
- *	-c		see that it can fail: leave out the walk's last re-read, too;
- *			then a wrong content is what is expected
+ *	-a		aim: one reader of one or two pages at a time, and a partner that
+ *			pages them out when the walk sits in the window of -w (100 ms
+ *			by default)
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -63,6 +66,7 @@
 #define SECTOR		512
 #define SECTOR_WORDS	(SECTOR / sizeof(uint64_t))
 #define SPARE_PAGES	64
+#define BLOCKS		1024	/* of the disk, for each pair; at least 256 */
 #define PLACES		3	/* that memory is moved between */
 #define REPORTED	4	/* wrong sectors of a phase that are shown */
 #define SCRIBBLE	(1ull << 63)
@@ -120,10 +124,10 @@ static struct pair pairs[MAX_PAIRS];
 static int nr_pairs, nr_cpus, cpu[CPU_SETSIZE];
 static size_t page_size, pmd_size, size, blocks;
 static unsigned int seed, seconds = 10, delay_us;
-static const char *device = "/dev/ram0";
-static bool control, look_again, numa, swap, debug_split;
+static const char *device;
+static bool aimed, look_again, numa, swap, debug_split;
 static unsigned int ops, all_ops;
-static unsigned long all_wrong, all_done[NR_OPS];
+static unsigned long all_done[NR_OPS];
 static atomic_bool stop;
 
 static double now(void)
@@ -297,7 +301,7 @@ static void choose(struct pair *p, struct target *t)
 	size_t most = size / page_size < 256 ? size / page_size : 256;
 	unsigned int *s = &p->seed[0];
 
-	t->pages = 1 + below(s, control ? 1 : below(s, 8) ? 8 : most);
+	t->pages = 1 + below(s, aimed ? 1 : below(s, 8) ? 8 : most);
 	t->page = below(s, size / page_size - t->pages + 1);
 	t->block = below(s, blocks - t->pages + 1);
 }
@@ -313,8 +317,8 @@ static void *reader(void *arg)
 
 		choose(p, &t);
 		p->round++;
-		if (!control && !below(&p->seed[0], 4) && !write_blocks(p, t.block, t.pages))
-			ksft_exit_fail_perror("writing the RAM disk");
+		if (!aimed && !below(&p->seed[0], 4) && !write_blocks(p, t.block, t.pages))
+			ksft_exit_fail_perror("writing the disk");
 
 		lock(p);
 		scribble(p, &t);
@@ -325,7 +329,7 @@ static void *reader(void *arg)
 		p->aim = t.page;
 		unlock(p);
 		/* No page may hide from the partner in a batch of this CPU. */
-		if (control || p->round & 1)
+		if (aimed || p->round & 1)
 			madvise(p->buf, page_size, MADV_COLD);
 
 		t.ret = pread(p->disk, addr, t.pages * page_size,
@@ -445,10 +449,10 @@ static enum op choose_op(struct pair *p)
 static char *choose_range(struct pair *p, size_t *len)
 {
 	unsigned int *s = &p->seed[1];
-	size_t pages = 1 + below(s, control ? 1 : below(s, 4) ? 8 : 64);
+	size_t pages = 1 + below(s, aimed ? 1 : below(s, 4) ? 8 : 64);
 	size_t all = size / page_size, page = p->aim;
 
-	if (!control && !below(s, 4))
+	if (!aimed && !below(s, 4))
 		page = below(s, all);
 	if (page + pages > all)
 		page = all - pages;
@@ -456,7 +460,7 @@ static char *choose_range(struct pair *p, size_t *len)
 	return p->base + page * page_size;
 }
 
-/* A walk that is made wrong sits in its window: now. */
+/* Until the walk sits in its window. */
 static void wait_for_walk(void)
 {
 	while (!stop && !read_num(HOOK "hits"))
@@ -475,7 +479,7 @@ static void *partner(void *arg)
 		size_t len;
 		char *addr;
 
-		if (control)
+		if (aimed)
 			wait_for_walk();
 		if (locked)
 			lock(p);
@@ -558,8 +562,6 @@ static void one(const struct phase *phase, double time)
 
 	ops = available(phase->ops);
 	if (!(ops & ~BIT(COLLAPSE))) {
-		if (control)
-			return;
 		ksft_test_result_skip("%s: needs %s\n", phase->name,
 				      phase->ops & BIT(MIGRATE) ? "two NUMA nodes" : "swap");
 		return;
@@ -577,19 +579,16 @@ static void one(const struct phase *phase, double time)
 	if (momentary)
 		ksft_print_msg("%lu sectors wrong for a moment\n", momentary);
 	count_done();
-	all_wrong += wrong;
-	if (!control)
-		ksft_test_result(changed && !wrong, "%s\n", phase->name);
+	ksft_test_result(changed && !wrong, "%s\n", phase->name);
 }
 
 /* Pages paged out go to somebody else, without waiting for the walk. */
-static void run_control(void)
+static void run_aimed(void)
 {
-	static const struct phase phase = { "page out", BIT(PAGEOUT) };
+	static const struct phase phase = { "page out in the window", BIT(PAGEOUT) };
 
 	ksft_set_plan(1);
 	one(&phase, seconds);
-	ksft_test_result(all_wrong, "wrong content, as asked for\n");
 }
 
 static void run_all(void)
@@ -624,23 +623,55 @@ static void find_cpus(void)
 		if (CPU_ISSET(i, &set))
 			cpu[nr_cpus++] = i;
 	nr_pairs = nr_cpus / 2 < MAX_PAIRS ? nr_cpus / 2 : MAX_PAIRS;
-	if (control && nr_pairs)
+	if (aimed && nr_pairs)
 		nr_pairs = 1;
 	if (!nr_pairs)
 		ksft_exit_skip("needs 2 CPUs\n");
 }
 
+/* A loop device on memory. The kernel detaches it after its last close. */
+static void make_disk(void)
+{
+	static char path[32];
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int nr, disk = -1, ctl = open("/dev/loop-control", O_RDWR);
+
+	config.fd = memfd_create("gup_fast_dio", 0);
+	if (config.fd < 0 || ftruncate(config.fd, nr_pairs * BLOCKS * page_size))
+		ksft_exit_fail_perror("memfd");
+	/* Somebody else may take the one that is free first. */
+	for (int try = 0; ctl >= 0 && try < 10; try++) {
+		nr = ioctl(ctl, LOOP_CTL_GET_FREE);
+		snprintf(path, sizeof(path), "/dev/loop%d", nr);
+		disk = nr < 0 ? -1 : open(path, O_RDWR);
+		if (disk >= 0 && !ioctl(disk, LOOP_CONFIGURE, &config))
+			break;
+		if (disk >= 0)
+			close(disk);
+		disk = -1;
+	}
+	if (disk < 0)
+		ksft_exit_skip("needs root and a loop device (CONFIG_BLK_DEV_LOOP), or -d device\n");
+	close(ctl);
+	close(config.fd);
+	/* @disk stays open, and the device there, until the test ends. */
+	device = path;
+}
+
 static void find_disk(void)
 {
-	int fd = open(device, O_RDONLY);
 	uint64_t bytes = 0;
+	int fd;
 
+	if (!device)
+		make_disk();
+	fd = open(device, O_RDONLY);
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
-		ksft_exit_skip("needs root, and a RAM disk at %s\n", device);
+		ksft_exit_skip("needs root, and a block device at %s\n", device);
 	close(fd);
 	blocks = bytes / page_size / nr_pairs;
-	if (blocks > 1024)
-		blocks = 1024;
+	if (blocks > BLOCKS)
+		blocks = BLOCKS;
 	if (blocks < 256)
 		ksft_exit_skip("needs %zu KiB at %s\n", nr_pairs * 256 * page_size / 1024, device);
 }
@@ -663,21 +694,20 @@ static void set_up(struct pair *p, int index)
 	madvise(p->spare, SPARE_PAGES * page_size, MADV_NOHUGEPAGE);
 	p->area = (char *)(((uintptr_t)p->area + pmd_size - 1) & -pmd_size);
 	p->base = map(p->area, size, PROT_READ | PROT_WRITE);
-	madvise(p->base, size, control ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	madvise(p->base, size, aimed ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 	memset(p->base, 0, size);
 	for (uint64_t block = 0; block < blocks; block += 256)
 		if (!write_blocks(p, block, blocks - block < 256 ? blocks - block : 256))
-			ksft_exit_fail_perror("writing the RAM disk");
+			ksft_exit_fail_perror("writing the disk");
 }
 
-static void set_hook(pid_t pid, unsigned int us, unsigned int skip)
+static void set_hook(pid_t pid, unsigned int us)
 {
-	if (!us && !skip)
+	if (!us)
 		return;
-	if (access(HOOK "skip", W_OK))
+	if (access(HOOK "pid", W_OK))
 		ksft_exit_skip("needs CONFIG_DEBUG_LOCKLESS_WALK\n");
 	write_num(HOOK "delay_read_us", us);
-	write_num(HOOK "skip", pid ? skip : 0);
 	write_num(HOOK "pid", pid);
 }
 
@@ -686,7 +716,7 @@ static void read_options(int argc, char **argv)
 	int opt;
 
 	seed = now() * 1e6;
-	while ((opt = getopt(argc, argv, "s:t:d:w:mc")) != -1) {
+	while ((opt = getopt(argc, argv, "s:t:d:w:ma")) != -1) {
 		if (opt == 's')
 			seed = strtoul(optarg, NULL, 0);
 		else if (opt == 't')
@@ -697,12 +727,12 @@ static void read_options(int argc, char **argv)
 			delay_us = strtoul(optarg, NULL, 0);
 		else if (opt == 'm')
 			look_again = true;
-		else if (opt == 'c')
-			control = true;
+		else if (opt == 'a')
+			aimed = true;
 		else
-			ksft_exit_fail_msg("usage: [-s seed] [-t seconds] [-d device] [-w us] [-m] [-c]\n");
+			ksft_exit_fail_msg("usage: [-s seed] [-t seconds] [-d device] [-w us] [-m] [-a]\n");
 	}
-	if (control && !delay_us)
+	if (aimed && !delay_us)
 		delay_us = 100000;
 }
 
@@ -722,12 +752,12 @@ int main(int argc, char **argv)
 		set_up(&pairs[i], i);
 
 	ksft_print_msg("%u s on %d CPUs, again: gup_fast_dio -s %u -t %u -w %u%s\n",
-		       seconds, nr_cpus, seed, seconds, delay_us, control ? " -c" : "");
-	set_hook(getpid(), delay_us, control ? 1 : 0);
-	if (control)
-		run_control();
+		       seconds, nr_cpus, seed, seconds, delay_us, aimed ? " -a" : "");
+	set_hook(getpid(), delay_us);
+	if (aimed)
+		run_aimed();
 	else
 		run_all();
-	set_hook(0, delay_us, 0);
+	set_hook(0, delay_us);
 	ksft_finished();
 }

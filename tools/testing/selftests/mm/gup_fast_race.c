@@ -14,9 +14,10 @@
  * flush; then only updaters that flush late run inside the window. Where a walk
  * can be preempted, the updater also runs on its CPU, and takes that from it.
  *
- * Environment:
- *	GUP_FAST_RACE_UNWIDENED=1	run what can be run without the hook
- *	GUP_FAST_RACE_SEED=n		repeat the jitter of another run
+ * Options, before those of the harness:
+ *	--attempts=N	at a race with a window held open, 4 by default
+ *	--seed=N	repeat the jitter of another run
+ *	--unwidened	run what can be run without the hook
  */
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
@@ -49,6 +50,12 @@ static const char * const content_name[] = {
 	"nothing", "old", "new", "foreign", "src", "dst",
 };
 
+static struct {
+	int attempts;
+	unsigned int seed;
+	bool unwidened;
+} option = { .attempts = WIDENED };
+
 static uint64_t now_us(void)
 {
 	struct timespec ts;
@@ -64,13 +71,6 @@ static void run_on(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);
-}
-
-static unsigned long env_num(const char *name, unsigned long otherwise)
-{
-	const char *s = getenv(name);
-
-	return s ? strtoul(s, NULL, 0) : otherwise;
 }
 
 /* ---- One attempt. ---- */
@@ -307,9 +307,15 @@ static void set_hook(struct race *r, enum window where)
 	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);
 }
 
-static long caught(struct race *r)
+static bool caught(struct race *r)
 {
-	return r->nr_illegal + r->stale;
+	return r->nr_illegal || r->stale;
+}
+
+/* Neither skipped nor broken off by an ASSERT. */
+static bool raced(struct race *r)
+{
+	return r->round == option.attempts || caught(r);
 }
 
 static void race(struct __test_metadata *_metadata, struct race *r, int attempts,
@@ -385,7 +391,7 @@ static const char *race_begin(struct race *r)
 	if (r->gup < 0)
 		return "needs root, debugfs and CONFIG_GUP_TEST";
 	r->hook = !access(HOOK "hits", R_OK | W_OK);
-	if (!r->hook && !getenv("GUP_FAST_RACE_UNWIDENED"))
+	if (!r->hook && !option.unwidened)
 		return "needs CONFIG_DEBUG_LOCKLESS_WALK";
 	r->pagemap = open("/proc/self/pagemap", O_RDONLY);
 	r->kpageflags = open("/proc/kpageflags", O_RDONLY);
@@ -397,7 +403,7 @@ static const char *race_begin(struct race *r)
 
 	r->numa = have_two_nodes();
 	r->pmd_size = read_pmd_pagesize() ?: psize() * psize() / sizeof(uint64_t);
-	r->seed = env_num("GUP_FAST_RACE_SEED", now_us());
+	r->seed = option.seed ?: now_us();
 	r->buf = map_anon(NULL, PAGES * psize(), MADV_NOHUGEPAGE);
 	r->spare = map_anon(NULL, SPARE_PAGES * psize(), MADV_NOHUGEPAGE);
 	if (r->buf == MAP_FAILED || r->spare == MAP_FAILED)
@@ -482,11 +488,11 @@ static void widened(struct __test_metadata *_metadata, struct race *r,
 	r->nr_hit = 0;
 	r->nr_inside = 0;
 	r->nr_preempted = 0;
-	race(_metadata, r, WIDENED, write);
-	if (r->round < WIDENED && !caught(r))
+	race(_metadata, r, option.attempts, write);
+	if (!raced(r))
 		return;
 	TH_LOG("%d of %d hit the window, %d updates ended in it",
-	       r->nr_hit, WIDENED, r->nr_inside);
+	       r->nr_hit, r->round, r->nr_inside);
 	EXPECT_GT(r->nr_hit, 0);
 	EXPECT_EQ(0, r->nr_illegal);
 	EXPECT_EQ(0, r->stale);
@@ -527,9 +533,9 @@ static void preempted(struct __test_metadata *_metadata, struct race *r,
 		SKIP(return, "walks have interrupts or preemption disabled");
 	r->same_cpu = true;
 	widened(_metadata, r, where, true);
-	if (r->round < WIDENED && !caught(r))
+	if (!raced(r))
 		return;
-	TH_LOG("%d of %d walks were preempted", r->nr_preempted, WIDENED);
+	TH_LOG("%d of %d walks were preempted", r->nr_preempted, r->round);
 	EXPECT_GT(r->nr_preempted, 0);
 }
 
@@ -545,11 +551,34 @@ TEST_F(gup_fast_race, preempted_ref)
 
 TEST_F(gup_fast_race, unwidened)
 {
-	TH_LOG("GUP_FAST_RACE_SEED=%u", self->r.seed);
+	TH_LOG("--seed=%u", self->r.seed);
 	set_hook(&self->r, NONE);
 	race(_metadata, &self->r, UNWIDENED / 2, false);
 	race(_metadata, &self->r, UNWIDENED / 2, true);
 	EXPECT_EQ(0, self->r.nr_illegal);
 }
 
-TEST_HARNESS_MAIN
+/* Takes our options out of @argv, the harness does not know them. */
+static int read_options(int argc, char **argv)
+{
+	int n = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strncmp(argv[i], "--attempts=", 11))
+			option.attempts = atoi(argv[i] + 11);
+		else if (!strncmp(argv[i], "--seed=", 7))
+			option.seed = strtoul(argv[i] + 7, NULL, 0);
+		else if (!strcmp(argv[i], "--unwidened"))
+			option.unwidened = true;
+		else
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	argc = read_options(argc, argv);
+	return test_harness_run(argc, argv);
+}

@@ -4,8 +4,8 @@
  * get_user_pages_fast(): every wake must find its waiter, whether the folio is
  * mapped by a PMD or by PTEs, and while it is split and collapsed again.
  *
- * Private futexes have no page looked up, neither here nor in 7.3: they are
- * there to show that they need none.
+ * The kernel looks up no page for a private futex. Those are tested to show
+ * that they need none.
  *
  * A wrong key leaves a waiter asleep, or a wake that finds nobody: then a test
  * runs into its time limit. So does a lookup that never ends.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer makes the cases: it looks for bytes that take either walker, or
- * the strikes, somewhere new.
+ * libFuzzer makes the cases: it looks for bytes that take the walker, or the
+ * strikes, somewhere new.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	printf("not ok - %s\n", wrong);
 	case_minimise(&spec);
-	printf("# smallest case, run it with diff -c:\n");
+	printf("# smallest case, run it with corpus:\n");
 	case_print(&spec);
 	fflush(stdout);
 	abort();

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "walkers.h"
 
 #define COLD_SPAN	(1UL << 22)	/* pages: 256 MiB of struct page */
 #define THREADS		2

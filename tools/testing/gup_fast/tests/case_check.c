@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Run a case through both walkers. What must hold:
+ * Run a case through the walker and the reference. What must hold:
  *
  *  1. Either walker holds exactly the references, pins and statistics of the
  *     pages it returned.
@@ -9,19 +9,20 @@
  *     the start on; and no page that was not mapped any more when the window
  *     closed, unless it had been handed out before.
  *
- * Where ours may differ:
+ * Where ours may differ from the reference:
  *
- *  a. No pages asked for: ours returns 0. The base takes a page.
- *  b. A reference count about to overflow stops ours a batch later than the
- *     base: it is negative then, half its range from harm. So of rule 2 only
- *     that one is a part of the other, and that no count was negative before.
- *  c. The zero page is not marked referenced by ours when it is pinned.
+ *  a. No pages asked for: ours returns 0.
+ *  b. A reference count about to overflow stops ours a batch later than a walk
+ *     of one page at a time: it is negative then, half its range from harm. So
+ *     of rule 2 only that one is a part of the other, and that no count was
+ *     negative before.
+ *  c. The zero page need not be marked referenced when it is pinned.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "case.h"
-#include "../../../mm/lockless_walk_debug.h"
+#include "../../../../mm/lockless_walk_debug.h"
 
 struct case_totals case_totals;
 
@@ -31,7 +32,7 @@ struct result {
 	unsigned long referenced;	/* how many folios, and which: a hash */
 };
 
-static struct result base, ours, struck;
+static struct result want, ours, struck;
 static char why[200];
 
 #define FAIL(...) (snprintf(why, sizeof(why), __VA_ARGS__), why)
@@ -281,16 +282,16 @@ static const char *check_negative(void)
 
 static const char *check_same(void)
 {
-	const char *wrong = base.nr <= ours.nr ? beginning("base", &base, &ours) :
-						 beginning("ours", &ours, &base);
+	const char *wrong = want.nr <= ours.nr ? beginning(reference_name, &want, &ours) :
+						 beginning("ours", &ours, &want);
 
 	if (wrong)
 		return wrong;
 	if (world.overflow)
 		return check_negative();
-	if (ours.nr != base.nr)
-		return FAIL("ours returned %lu pages, base %lu", ours.nr, base.nr);
-	if (ours.referenced != base.referenced)
+	if (ours.nr != want.nr)
+		return FAIL("ours returned %lu pages, %s %lu", ours.nr, reference_name, want.nr);
+	if (ours.referenced != want.referenced)
 		return FAIL("not the same folios are marked referenced");
 	return NULL;
 }
@@ -335,7 +336,7 @@ static const char *check_world(const struct case_spec *c)
 		return wrong;
 	if (!world.nr)
 		return ours.nr ? FAIL("ours returned %lu pages of none", ours.nr) : NULL;
-	wrong = run("base", base_gup_fast, &base);
+	wrong = run(reference_name, reference_gup_fast, &want);
 	if (!wrong)
 		wrong = check_same();
 	if (!wrong && c->strike)

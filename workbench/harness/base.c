@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The walker of the unpatched kernel, against the same shims as ours. The
- * Makefile takes it from the base tree when it builds.
+ * The walker of the unpatched kernel, against the same shims as ours: what ours
+ * is compared with, and measured against. The Makefile takes it from the base
+ * tree when it builds.
  */
 #include "harness.h"
 
@@ -14,6 +15,14 @@
 
 unsigned long base_gup_fast(unsigned long start, unsigned long end,
 			    unsigned int flags, struct page **pages)
+{
+	return unpatched_gup_fast(start, end, flags, pages);
+}
+
+const char reference_name[] = "base";
+
+unsigned long reference_gup_fast(unsigned long start, unsigned long end,
+				 unsigned int flags, struct page **pages)
 {
 	return unpatched_gup_fast(start, end, flags, pages);
 }

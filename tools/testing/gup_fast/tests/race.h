@@ -14,8 +14,6 @@
 /* Steps that can be left out, or be done in the wrong order. */
 enum race_switch {
 	RACE_SOUND,
-	WALK_SKIP_PTE, WALK_SKIP_PMD, WALK_SKIP_PUD, WALK_SKIP_P4D, WALK_SKIP_PGD,
-	WALK_PMD_LAST,		/* read the PMD again after the entries, not before */
 	WALK_NO_READER,		/* outside of a reader section */
 	UPDATE_NO_BARRIER,	/* between clearing and counting */
 	UPDATE_COUNT_FIRST,	/* then clear */
@@ -48,6 +46,18 @@ struct race_home {
 #define RACE_B		16
 #define RACE_OUT	255
 
+/* A step that is left out, and the names of the cases that notice. */
+struct race_mutant {
+	const char *what, *cases;
+	enum race_switch which;
+	int walker;
+};
+
+/* Zero, or what a program with other walkers than one makes of it. */
+extern int race_walker;
+/* Mutants of such a program; the last one has no @what. */
+extern const struct race_mutant race_more_mutants[] __attribute__((weak));
+
 extern const struct race_case race_cases[];
 extern const unsigned int nr_race_cases;
 extern enum race_switch race_switch;
@@ -61,5 +71,11 @@ extern struct race_home race_home[RACE_PFNS];
 extern unsigned long race_content[RACE_PFNS];
 
 void race_spin(unsigned int loops);
+
+/* The sound protocol, and every step left out in turn; false if a test failed. */
+bool race_sound(double seconds, const char *only);
+bool race_mutants(const char *only);
+/* Returns how many tests there were. */
+unsigned int race_plan(void);
 
 #endif /* _GUP_FAST_RACE_H */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * diff CASES [SEED]: run random cases through both walkers, and compare.
- * diff -c [FILE]: run the cases in a file, a line of hexadecimal bytes each.
+ * gup_fast cases N [SEED]: random cases through the walker and a reference.
+ * gup_fast corpus [FILE]: the cases in a file, a line of hexadecimal bytes each.
+ * gup_fast race [SECONDS [CASE]]: walkers against an updater, and then with each
+ *	step of the protocol left out; "sound" and "mutants" are the two halves.
  *
  * A case that fails is made smaller and printed as such a line.
  */
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include "case.h"
+#include "race.h"
 
 static struct case_spec spec;
 static u64 seed;
@@ -29,7 +32,7 @@ const char *__ubsan_default_options(void)
 
 static void died(int sig)
 {
-	printf("not ok - signal %d stopped this case, run it with -c:\n", sig);
+	printf("not ok - signal %d stopped this case, run it with corpus:\n", sig);
 	case_print(&spec);
 	fflush(stdout);
 	_exit(1);
@@ -41,7 +44,7 @@ static int failed(const char *wrong)
 
 	printf("not ok - %s\n", wrong);
 	case_minimise(&small);
-	printf("# smallest case, run it with -c: %s\n", case_check(&small));
+	printf("# smallest case, run it with corpus: %s\n", case_check(&small));
 	case_print(&small);
 	return 1;
 }
@@ -90,22 +93,57 @@ static int cases_from(FILE *file)
 	return totals();
 }
 
-int main(int argc, char **argv)
+static int cases(int argc, char **argv)
 {
-	const char *file = argc > 2 ? argv[2] : "/dev/stdin";
-
-	if (argc < 2)
-		die("how many cases?");
 	case_init();
 	signal(SIGABRT, died);
-	if (!strcmp(argv[1], "-c")) {
-		FILE *f = fopen(file, "r");
-
-		if (!f)
-			die("no file %s", file);
-		return cases_from(f);
-	}
-	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : harness_ns();
+	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : harness_ns();
 	seed += !seed;
-	return random_cases(strtoull(argv[1], NULL, 0));
+	return random_cases(argc ? strtoull(argv[0], NULL, 0) : 200000);
+}
+
+static int corpus(int argc, char **argv)
+{
+	FILE *f = argc ? fopen(argv[0], "r") : stdin;
+
+	if (!f)
+		die("no file %s", argv[0]);
+	case_init();
+	signal(SIGABRT, died);
+	return cases_from(f);
+}
+
+static int races(int argc, char **argv, bool sound, bool mutants)
+{
+	double seconds = argc ? atof(argv[0]) : 1;
+	const char *only = argc > 1 ? argv[1] : NULL;
+	bool ok = true;
+
+#ifdef __SANITIZE_THREAD__
+	mutants = false; /* it complains of each of them */
+#endif
+	if (sound)
+		ok &= race_sound(seconds, only);
+	if (mutants)
+		ok &= race_mutants(only);
+	return !race_plan() || !ok;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	argc -= 2;
+	argv += 2;
+	if (!strcmp(what, "cases"))
+		return cases(argc, argv);
+	if (!strcmp(what, "corpus"))
+		return corpus(argc, argv);
+	if (!strcmp(what, "race"))
+		return races(argc, argv, true, true);
+	if (!strcmp(what, "sound"))
+		return races(argc, argv, true, false);
+	if (!strcmp(what, "mutants"))
+		return races(argc, argv, false, true);
+	die("cases, corpus, or race?");
 }

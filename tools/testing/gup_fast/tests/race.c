@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * race [SECONDS [CASE]]: walkers against an updater, on real cores.
+ * Walkers against an updater, on real cores.
  *
- * First the sound protocol, every case for SECONDS: no stale pin. Then every
- * step left out in turn: it must be noticed. A pin is stale if the page was
- * put to another use while we held it, or had left our address before we took
- * it; pages say themselves where they are. Output is TAP.
+ * With the sound protocol there must be no stale pin. A pin is stale if the
+ * page was put to another use while we held it, or had left our address before
+ * we took it; pages say themselves where they are. Every step left out in turn
+ * must be noticed. Output is TAP.
  *
  * Every run is a process of its own: a walk in a freed table crashes.
  */
@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "race.h"
-#include "../../../mm/gup_fast.h"
-#include "../../../mm/lockless_walk_debug.h"
+#include "../../../../mm/gup_fast.h"
+#include "../../../../mm/lockless_walk_debug.h"
 
 #define MAX_WALKERS	2
 #define PATIENCE	30	/* seconds */
@@ -29,6 +29,7 @@
 enum { EXIT_CLEAN, EXIT_IDLE = 3, EXIT_STALE, EXIT_CRASHED };
 
 enum race_switch race_switch;
+int race_walker;
 struct mm_struct race_mm;
 unsigned int race_clock = 1;
 u64 race_seed = 1;
@@ -44,7 +45,7 @@ struct walker {
 	pthread_t thread;
 	u64 seed;
 	unsigned int clock;		/* before the first reference was taken */
-	bool clock_read, pmd_was_other;
+	bool clock_read;
 };
 
 static __thread struct walker *self;
@@ -80,14 +81,6 @@ static void hook_delay(int window)
 		self->clock_read = true;
 	}
 	dither(&self->seed);
-}
-
-/* Called only if the level was found different. */
-static bool hook_skip(enum pgtable_level level)
-{
-	if (race_switch == WALK_PMD_LAST)
-		return level == PGTABLE_LEVEL_PMD;
-	return race_switch == WALK_SKIP_PTE + level;
 }
 
 static void report(const char *what, unsigned long pfn, unsigned int where)
@@ -138,33 +131,19 @@ static void check_pins(struct page **pages, unsigned long nr, unsigned int first
 	}
 }
 
-/* With WALK_PMD_LAST: what the PMD was before, which is read again at the end. */
-static unsigned long *pmd_entry(void)
-{
-	return table_entry(&race_mm, RACE_ADDR, PGTABLE_LEVEL_PMD);
-}
-
-static void walk_once(struct walker *w, unsigned long *pmd)
+static void walk_once(struct walker *w)
 {
 	unsigned int first = race->tight ? 0 : harness_random(&w->seed) % RACE_PAGES;
 	unsigned int nr = race->tight ? 1 : harness_random(&w->seed) % (RACE_PAGES - first) + 1;
 	bool there = race->moves && harness_random(&w->seed) & 1;
 	unsigned long addr = RACE_ADDR + first * PAGE_SIZE, taken;
 	struct page *pages[RACE_PAGES];
-	unsigned long before = pmd ? READ_ONCE(*pmd) : 0;
 
 	if (there)
 		addr += 1UL << level_shift(race->level);
 	w->clock_read = false;
 	taken = gup_fast(addr, addr + nr * PAGE_SIZE,
 			 FOLL_PIN | (race->read_only ? 0 : FOLL_WRITE), pages);
-	if (pmd && taken) {
-		race_spin(harness_random(&w->seed) % 256);
-		if (READ_ONCE(*pmd) != before) {
-			gup_fast_unpin_user_pages(pages, taken);
-			taken = 0;
-		}
-	}
 	check_pins(pages, taken, first + (there ? RACE_B : 0));
 	gup_fast_unpin_user_pages(pages, taken);
 	__atomic_fetch_add(&pins, taken, __ATOMIC_RELAXED);
@@ -187,18 +166,15 @@ static void use_cpu(int nth)
 
 static void *walker(void *arg)
 {
-	unsigned long *pmd = race_switch == WALK_PMD_LAST ? pmd_entry() : NULL;
-
 	self = arg;
 	harness_task.mm = &race_mm;
 	harness_thread = 1 + self->seed % 100;
 	harness_hooks.step = hook_step;
 	harness_hooks.delay = hook_delay;
-	harness_hooks.skip = race_switch ? hook_skip : NULL;
 	harness_hooks.unprotected = race_switch == WALK_NO_READER;
 	use_cpu(harness_thread);
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
-		walk_once(self, pmd);
+		walk_once(self);
 		__atomic_fetch_add(&walks, 1, __ATOMIC_RELAXED);
 		dither(&self->seed);
 	}
@@ -247,7 +223,7 @@ static void child(double seconds)
 	static struct walker walkers[MAX_WALKERS];
 	unsigned int i, nr = race->tight ? 1 : MAX_WALKERS;
 
-	if (race_switch)
+	if (race_switch || race_walker)
 		signal(SIGSEGV, crashed);
 	tables_init(256, RACE_PFNS);
 	race->setup(race);
@@ -271,7 +247,7 @@ static void child(double seconds)
 
 static char said[200];
 
-static int run(const struct race_case *c, enum race_switch which, double seconds)
+static int run(const struct race_case *c, const struct race_mutant *m, double seconds)
 {
 	int fds[2], status;
 	ssize_t n;
@@ -283,7 +259,8 @@ static int run(const struct race_case *c, enum race_switch which, double seconds
 	pid = fork();
 	if (!pid) {
 		race = c;
-		race_switch = which;
+		race_switch = m ? m->which : RACE_SOUND;
+		race_walker = m ? m->walker : 0;
 		dup2(fds[1], STDOUT_FILENO);
 		child(seconds);
 	}
@@ -296,23 +273,18 @@ static int run(const struct race_case *c, enum race_switch which, double seconds
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* What is left out, and the cases that notice. */
-static const struct {
-	const char *what, *cases;
-} mutants[NR_RACE_SWITCHES] = {
-	[WALK_SKIP_PTE] = { "the walk does not read the entries again", "pte folio edit" },
-	[WALK_SKIP_PMD] = { "the walk does not read the PMD again", "pmd pmd-leaf move-pmd" },
-	[WALK_SKIP_PUD] = { "the walk does not read the PUD again", "pud pud-leaf move-pud" },
-	[WALK_SKIP_P4D] = { "the walk does not read the P4D again", "p4d" },
-	[WALK_SKIP_PGD] = { "the walk does not read the PGD again", "pgd" },
-	[WALK_PMD_LAST] = { "the walk reads the PMD again after the entries", "edit" },
-	[WALK_NO_READER] = { "the walk is not a reader section", "free-pte free-pmd" },
-	[UPDATE_NO_BARRIER] = { "no barrier between clearing and counting", "pte-tight" },
-	[UPDATE_COUNT_FIRST] = { "counted before clearing", "pte pmd pud share" },
-	[UPDATE_NO_COUNT] = { "not counted", "pte folio share pmd pmd-leaf pud pud-leaf p4d pgd edit" },
-	[UPDATE_EDIT_LATE] = { "attached before edited", "edit" },
-	[UPDATE_FREE_EARLY] = { "freed without a grace period", "free-pte free-pmd" },
-	[UPDATE_MOVE_EARLY] = { "moved before it is gone from the old place", "move-pmd move-pud" },
+/* Steps of the updater, and the reader section, which is the test's own. */
+static const struct race_mutant mutants[] = {
+	{ "the walk is not a reader section", "free-pte free-pmd", WALK_NO_READER },
+	{ "no barrier between clearing and counting", "pte-tight", UPDATE_NO_BARRIER },
+	{ "counted before clearing", "pte pmd pud share", UPDATE_COUNT_FIRST },
+	{ "not counted", "pte folio share pmd pmd-leaf pud pud-leaf p4d pgd edit",
+	  UPDATE_NO_COUNT },
+	{ "attached before edited", "edit", UPDATE_EDIT_LATE },
+	{ "freed without a grace period", "free-pte free-pmd", UPDATE_FREE_EARLY },
+	{ "moved before it is gone from the old place", "move-pmd move-pud",
+	  UPDATE_MOVE_EARLY },
+	{ },
 };
 
 static const char *const unobservable[] = {
@@ -329,11 +301,6 @@ static void result(bool ok, const char *name, const char *comment)
 	failures += !ok;
 }
 
-static void sound(const struct race_case *c, double seconds)
-{
-	result(run(c, RACE_SOUND, seconds) == EXIT_CLEAN, c->name, said);
-}
-
 static bool named(const char *list, const char *name)
 {
 	const char *at = strstr(list, name);
@@ -345,36 +312,57 @@ static bool named(const char *list, const char *name)
 	return false;
 }
 
-static void mutant(enum race_switch which, const struct race_case *c)
+static void mutant(const struct race_mutant *m, const struct race_case *c)
 {
 	u64 start = harness_ns();
-	int status = run(c, which, PATIENCE);
+	int status = run(c, m, PATIENCE);
 	char name[120], comment[300];
 
-	snprintf(name, sizeof(name), "%s, noticed by %s", mutants[which].what, c->name);
+	snprintf(name, sizeof(name), "%s, noticed by %s", m->what, c->name);
 	snprintf(comment, sizeof(comment), "after %llu ms, %s",
 		 (unsigned long long)(harness_ns() - start) / 1000000, said);
 	result(status == EXIT_STALE || status == EXIT_CRASHED, name, comment);
 }
 
-int main(int argc, char **argv)
+bool race_sound(double seconds, const char *only)
 {
-	double seconds = argc > 1 ? atof(argv[1]) : 1;
-	const char *only = argc > 2 ? argv[2] : NULL;
-	unsigned int i, which;
+	unsigned int i;
 
-	for (i = 0; i < nr_race_cases; i++)
-		if (!only || !strcmp(only, race_cases[i].name))
-			sound(&race_cases[i], seconds);
-#ifndef __SANITIZE_THREAD__
-	for (which = RACE_SOUND + 1; which < NR_RACE_SWITCHES; which++)
-		for (i = 0; i < nr_race_cases; i++)
-			if ((!only || !strcmp(only, race_cases[i].name)) &&
-			    named(mutants[which].cases, race_cases[i].name))
-				mutant(which, &race_cases[i]);
+	for (i = 0; i < nr_race_cases; i++) {
+		const struct race_case *c = &race_cases[i];
+
+		if (!only || !strcmp(only, c->name))
+			result(run(c, NULL, seconds) == EXIT_CLEAN, c->name, said);
+	}
+	return !failures;
+}
+
+static void mutants_of(const struct race_mutant *m, const char *only)
+{
+	unsigned int i;
+
+	for (; m && m->what; m++)
+		for (i = 0; i < nr_race_cases; i++) {
+			const struct race_case *c = &race_cases[i];
+
+			if ((!only || !strcmp(only, c->name)) && named(m->cases, c->name))
+				mutant(m, c);
+		}
+}
+
+bool race_mutants(const char *only)
+{
+	unsigned int i;
+
+	mutants_of(race_more_mutants, only);
+	mutants_of(mutants, only);
 	for (i = 0; !only && i < ARRAY_SIZE(unobservable); i++)
 		printf("ok %u - # SKIP not observable here: %s\n", ++tests, unobservable[i]);
-#endif
+	return !failures;
+}
+
+unsigned int race_plan(void)
+{
 	printf("1..%u\n", tests);
-	return failures || !tests;
+	return tests;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the programs of the harness share: the two walkers, the tables they
- * walk, and hooks into ours.
+ * What the tests share: the walkers, the tables they walk, and hooks into the
+ * walker that is tested.
  */
 #ifndef _GUP_FAST_HARNESS_H
 #define _GUP_FAST_HARNESS_H
@@ -10,12 +10,13 @@
 
 typedef unsigned long gup_fast_fn(unsigned long start, unsigned long end,
 				  unsigned int flags, struct page **pages);
-gup_fast_fn gup_fast, base_gup_fast, bound_gup_fast, tracked_gup_fast, counted_gup_fast;
+/* The walker that is tested, and one that says what it has to return. */
+gup_fast_fn gup_fast, reference_gup_fast;
+extern const char reference_name[];
 
-/* Ours, called in the windows of a walk, or when it leaves a level out. */
+/* Called in the windows of a walk. */
 struct harness_hooks {
 	void (*delay)(int window);
-	bool (*skip)(enum pgtable_level level);
 	void (*step)(void);
 	bool unprotected;	/* walks are no reader sections */
 };

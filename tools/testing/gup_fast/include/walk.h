@@ -18,7 +18,7 @@ typedef void (*smp_call_func_t)(void *info);
 #ifdef HARNESS_TRACK
 #define CONFIG_LOCKLESS_WALK_TRACKING	1
 #endif
-#include "../../../include/linux/lockless_walk_track.h"
+#include "../../../../include/linux/lockless_walk_track.h"
 
 struct lockless_walk {
 	struct mm_struct *mm;

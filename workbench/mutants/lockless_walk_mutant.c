@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The switch of the mutant kernel: debugfs, lockless_walk_mutant. Write the
+ * name of a mutant to it, or "none". Reading it gives the one that is on.
+ */
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/lockless_walk_mutant.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#define DELAY_MS	30	/* as gup_fast_race holds its windows open */
+
+int lockless_walk_mutant_on;
+
+#define MUTANT_NAME(name)	#name,
+static const char * const mutant_names[] = {
+	"none",
+	LOCKLESS_WALK_MUTANTS(MUTANT_NAME)
+};
+
+void lockless_walk_mutant_delay(void)
+{
+	mdelay(DELAY_MS);
+}
+
+static ssize_t mutant_read(struct file *file, char __user *buf, size_t count,
+			   loff_t *ppos)
+{
+	const char *name = mutant_names[READ_ONCE(lockless_walk_mutant_on)];
+
+	return simple_read_from_buffer(buf, count, ppos, name, strlen(name));
+}
+
+static ssize_t mutant_write(struct file *file, const char __user *buf,
+			    size_t count, loff_t *ppos)
+{
+	char name[32];
+	int i;
+
+	if (count >= sizeof(name))
+		return -EINVAL;
+	if (copy_from_user(name, buf, count))
+		return -EFAULT;
+	name[count] = 0;
+	i = sysfs_match_string(mutant_names, name);
+	if (i < 0)
+		return i;
+	WRITE_ONCE(lockless_walk_mutant_on, i);
+	return count;
+}
+
+static const struct file_operations mutant_fops = {
+	.read = mutant_read,
+	.write = mutant_write,
+};
+
+static int __init mutant_init(void)
+{
+	debugfs_create_file("lockless_walk_mutant", 0600, NULL, NULL, &mutant_fops);
+	return 0;
+}
+late_initcall(mutant_init);

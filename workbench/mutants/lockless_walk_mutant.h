@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Mutants of lockless walks: ways to break a walk, or an updater, on purpose.
+ * They exist in the mutant kernel and in the mutant harness only. At most one
+ * is on at a time; see workbench/mutants/apply.
+ */
+#ifndef _LINUX_LOCKLESS_WALK_MUTANT_H
+#define _LINUX_LOCKLESS_WALK_MUTANT_H
+
+#define LOCKLESS_WALK_MUTANTS(mutant)					\
+	mutant(no_pte_reread)	/* the walk does not read a level again */ \
+	mutant(no_pmd_reread)						\
+	mutant(no_pud_reread)						\
+	mutant(no_p4d_reread)						\
+	mutant(no_pgd_reread)						\
+	mutant(entry_before_path) /* validates the entry first */	\
+	mutant(no_grace_period)	/* frees a deposited table at once */	\
+	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
+	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \
+	mutant(track_wrong_mm)	/* waits for the walks of all other mms */ \
+	mutant(track_every_mm)	/* waits for all walks */		\
+	mutant(nested_other)	/* an inner walk records its own mm only */ \
+	mutant(nested_none)	/* the end of an inner walk clears the record */
+
+#define LOCKLESS_WALK_MUTANT_ENUM(name)	MUTANT_##name,
+enum lockless_walk_mutant {
+	MUTANT_none,
+	LOCKLESS_WALK_MUTANTS(LOCKLESS_WALK_MUTANT_ENUM)
+	NR_LOCKLESS_WALK_MUTANTS,
+};
+
+extern int lockless_walk_mutant_on;	/* an enum lockless_walk_mutant */
+
+/* Without kernel headers: the harness compiles this in user space. */
+static inline _Bool lockless_walk_mutant(enum lockless_walk_mutant mutant)
+{
+	return __builtin_expect(__atomic_load_n(&lockless_walk_mutant_on,
+						__ATOMIC_RELAXED) == mutant, 0);
+}
+
+/* Holds a window open that only a mutant has. */
+void lockless_walk_mutant_delay(void);
+
+#endif /* _LINUX_LOCKLESS_WALK_MUTANT_H */
