@@ -2,7 +2,7 @@
 # The entry points. Everything they do is in workbench/; "make" prints this list.
 
 MAKEFLAGS += --no-print-directory
-export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH SEED SIGNOFF TREE
+export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH POSTING SEED SIGNOFF TREE
 
 .PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants harness fuzz \
 	bench report export import verify lint models litmus test-scripts clean distclean
@@ -70,13 +70,13 @@ report: ## table, report.md and chart from figures.tsv: 2 s
 	@workbench/run/deps report
 	@workbench/run/report
 
-export: tree ## the series as mail, in build/export: 5 s (SIGNOFF=1 adds yours)
+export: tree ## the postings as mail, in build/export: 10 s (POSTING=name for one; SIGNOFF=1 adds yours)
 	@workbench/series/export
 
 import: ## carry edits made in build/linux back into the series: 5 s
 	@workbench/series/import
 
-verify: tree ## the rules of the series: 15 s
+verify: tree ## the rules of the series: 40 s
 	@workbench/series/verify
 
 lint: ## shellcheck and the small checks: 5 s

@@ -3,6 +3,9 @@
 # What the four series scripts share: where things are, what the series says,
 # and how it becomes commits. Sourced after lib.sh, never run.
 #
+# A file of ours stands here as the last patch leaves it. Patches after the one
+# that adds it may change it by hunks; the commits are made by taking these back.
+#
 # State, all of it below build/:
 #   base/linux       a copy of the base, never edited
 #   linux            the workspace: base plus series
@@ -54,7 +57,7 @@ open_series() {
 	SRC=$(cd "$SRC" && pwd) || die "no base tree" "workbench/run/fetch"
 	BASE_ID=$(
 		printf '%s ' "$SRC"
-		[ ! -f "$TOP/base" ] || sed -n 's/^SHA256=//p' "$TOP/base"
+		pinned SHA256
 		stat -c '%s %Y' "$SRC/Makefile" "$SRC/MAINTAINERS" 2>/dev/null || :
 	)
 	if [ ! -f "$REPO/workspace-ready" ]; then
@@ -85,13 +88,33 @@ has() {
 	g rev-parse -q --verify "$1^{commit}" >/dev/null
 }
 
-# read_series: NAMES (in order), and TMP/table: patch <tab> kind <tab> value,
-# with kind one of subject, adds, file (changed by hunks), oops (not allowed).
+# pinned KEY: its value in patches/base, or nothing.
+pinned() {
+	[ ! -f "$PATCHES/base" ] || sed -n "s/^$1=//p" "$PATCHES/base"
+}
+
+# read_series: NAMES and POSTINGS in order, HEADING[name] = posting, and TMP/table:
+# patch <tab> kind <tab> value, with kind one of subject, adds, file (changed by
+# hunks), drops (deleted by one), oops (not allowed).
+declare -A HEADING
 read_series() {
-	NAMES=()
-	[ ! -f "$PATCHES/series" ] || mapfile -t NAMES < <(sed '/^#/d;/^$/d' "$PATCHES/series")
+	local line posting=
+	NAMES=() POSTINGS=() HEADING=()
+	while IFS= read -r line; do
+		case $line in
+		''|'#'*) ;;
+		'['*']')
+			posting=${line:1:-1}
+			POSTINGS+=("$posting")
+			;;
+		*)
+			NAMES+=("$line")
+			HEADING[$line]=$posting
+			;;
+		esac
+	done < <(cat "$PATCHES/series" 2>/dev/null || :)
 	: >"$TMP/table"
-	compgen -G "$PATCHES/*.patch" >/dev/null || return 0
+	compgen -G "$PATCHES/*/*.patch" >/dev/null || return 0
 	awk '
 	function emit(kind, value) { print name "\t" kind "\t" value }
 	FNR == 1 {
@@ -115,12 +138,13 @@ read_series() {
 		else if (substr($3, 3) != substr($4, 3))
 			emit("oops", "renames a file: " $0)
 		else
-			emit("file", substr($3, 3))
+			emit("file", file = substr($3, 3))
 	}
+	/^deleted file mode/ { emit("drops", file) }
 	/^(rename|copy) (from|to) / { emit("oops", "renames a file: " $0) }
 	/^new file mode/ { emit("oops", "a new file in a hunk: store the file here, and claim it with Adds:") }
 	/^(GIT binary patch|Binary files )/ { emit("oops", "a binary file in a hunk") }
-	' "$PATCHES"/*.patch >"$TMP/table"
+	' "$PATCHES"/*/*.patch >"$TMP/table"
 }
 
 # entries KIND [PATCH]: the values in the table.
@@ -134,7 +158,37 @@ having() {
 }
 
 owner() {
-	having "$@" | sed 's|.*|patches/&.patch|' | paste -sd '&' | sed 's/&/ and /g'
+	local n
+	having "$@" | while IFS= read -r n; do path "$n"; done | paste -sd '&' | sed 's/&/ and /g'
+}
+
+# path NAME: where this patch stands, from the top of the repository.
+path() {
+	local f=patches/${HEADING[$1]-}/$1.patch
+	[ -f "$TOP/$f" ] || f=$(cd "$TOP" && compgen -G "patches/*/$1.patch" | head -n 1) || :
+	printf '%s\n' "$f"
+}
+
+# place NAME: its number in the series; the first is 1, commit 0 is the base.
+place() {
+	printf '%s\n' "${NAMES[@]}" | grep -nxF -- "$1" | cut -d: -f1
+}
+
+# members POSTING: its patches.
+members() {
+	local n
+	for n in "${NAMES[@]}"; do
+		[ "${HEADING[$n]}" != "$1" ] || printf '%s\n' "$n"
+	done
+}
+
+# base_files: what the hunks change of the base. growing: what they change of ours.
+base_files() {
+	entries file | sort -u | comm -23 - <(entries adds | sort -u)
+}
+
+growing() {
+	entries file | sort -u | comm -12 - <(entries adds | sort -u)
 }
 
 # content_files: every file of this repository that belongs to the series.
@@ -151,25 +205,35 @@ content_files() {
 # The rules that assembling depends on, one function each; verify has the rest.
 RULES=(rule_order rule_format rule_names rule_claims rule_new_files rule_hunks)
 
-# patches/series names every patch once, and holds nothing but names, sections, blank lines.
+# patches/series has [posting] lines, and below each the patches that stand in its
+# folder; every patch once.
 rule_order() {
-	local n
-	[ -f "$PATCHES/series" ] || { bad "patches/series is missing" "ls patches/*.patch"; return; }
-	grep -nvE '^(# .+|[A-Za-z0-9][A-Za-z0-9_-]*|)$' "$PATCHES/series" >"$TMP/odd" || :
+	local n f
+	[ -f "$PATCHES/series" ] || { bad "patches/series is missing" "ls patches/*/*.patch"; return; }
+	grep -nvE '^(# .+|\[[a-z0-9][a-z0-9-]*\]|[A-Za-z0-9][A-Za-z0-9_-]*|)$' "$PATCHES/series" >"$TMP/odd" || :
 	while IFS= read -r n; do
-		bad "patches/series:$n: neither a patch name nor a '# Section'" "edit patches/series"
+		bad "patches/series:$n: neither a patch name, nor a [posting], nor a # comment" "edit patches/series"
 	done <"$TMP/odd"
-	for n in $(printf '%s\n' "${NAMES[@]}" | sort | uniq -d); do
+	for n in $({ printf '[%s]\n' "${POSTINGS[@]}"; printf '%s\n' "${NAMES[@]}"; } | sort | uniq -d); do
 		bad "patches/series: $n is listed twice" "edit patches/series"
 	done
 	for n in "${NAMES[@]}"; do
-		[ -f "$PATCHES/$n.patch" ] || bad "patches/series: there is no patches/$n.patch" "edit patches/series"
+		if [ -z "${HEADING[$n]}" ]; then
+			bad "patches/series: $n is below no [posting]" "edit patches/series"
+		elif [ ! -f "$PATCHES/${HEADING[$n]}/$n.patch" ]; then
+			bad "patches/series: there is no patches/${HEADING[$n]}/$n.patch" "edit patches/series"
+		fi
 	done
-	for n in "$PATCHES"/*.patch; do
-		[ -e "$n" ] || continue
-		n=${n##*/}
-		printf '%s\n' "${NAMES[@]}" | grep -qxF -- "${n%.patch}" ||
-			bad "patches/$n is not in patches/series" "add ${n%.patch} to patches/series"
+	for f in "$PATCHES"/*.patch "$PATCHES"/*/*.patch; do
+		[ -e "$f" ] || continue
+		n=${f##*/} n=${n%.patch} f=${f#"$PATCHES/"}
+		if [[ $f != */* ]]; then
+			bad "patches/$f is in no posting" "git mv patches/$f patches/POSTING/; list $n below [POSTING] in patches/series"
+		elif [ -z "${HEADING[$n]-}" ]; then
+			bad "patches/$f is not in patches/series" "list $n below [${f%/*}] in patches/series"
+		elif [ "$f" != "${HEADING[$n]}/$n.patch" ]; then
+			bad "patches/$f: patches/series has $n below [${HEADING[$n]}]" "move one of them, or rename it: names are unique"
+		fi
 	done
 }
 
@@ -177,12 +241,12 @@ rule_order() {
 rule_format() {
 	local n what
 	while IFS=$'\t' read -r n _ what; do
-		bad "patches/$n.patch: $what" "edit patches/$n.patch"
+		bad "$(path "$n"): $what" "edit $(path "$n")"
 	done < <(awk -F '\t' '$2 == "oops"' "$TMP/table")
 	for n in "${NAMES[@]}"; do
-		[ -f "$PATCHES/$n.patch" ] || continue
+		[ -f "$TOP/$(path "$n")" ] || continue
 		[ -n "$(entries adds "$n")$(entries file "$n")" ] ||
-			bad "patches/$n.patch is empty: no Adds: line and no hunk" "remove it, and its line in patches/series"
+			bad "$(path "$n") is empty: no Adds: line and no hunk" "remove it, and its line in patches/series"
 	done
 }
 
@@ -222,16 +286,21 @@ rule_new_files() {
 	done < <(entries adds | sort -u)
 }
 
-# Hunks change files of the base only.
+# Hunks change files of the base, and files that an earlier patch adds.
 rule_hunks() {
-	local f
+	local f n first
 	while IFS= read -r f; do
-		if [ -n "$(owner adds "$f")" ]; then
-			bad "$(owner file "$f") changes $f, which $(owner adds "$f") adds" "edit $f itself"
-		elif [ ! -f "$SRC/$f" ]; then
-			bad "$(owner file "$f") changes $f, which the base does not have" "edit that patch"
-		fi
-	done < <(entries file | sort -u)
+		[ -f "$SRC/$f" ] || bad "$(owner file "$f") changes $f, which is neither the base's nor the series'" "edit that patch"
+	done < <(base_files)
+	while IFS= read -r f; do
+		first=$(having adds "$f" | head -n 1)
+		for n in $(having file "$f"); do
+			[ "$(place "$n")" -gt "$(place "$first")" ] ||
+				bad "$(path "$n") changes $f, which $(path "$first") adds" "edit $f itself, or let a patch before it add $f"
+		done
+		[ -z "$(having drops "$f")" ] ||
+			bad "$(owner drops "$f") deletes $f, which $(path "$first") adds" "remove $f, its Adds: line, and the hunks on it"
+	done < <(growing)
 }
 
 # check_series: all of these rules, then stop if one is broken.
@@ -263,11 +332,70 @@ as_user() {
 
 # message PATCH, hunks PATCH: the parts of a patch file.
 message() {
-	sed -e '/^---$/,$d' -e '1s/^Subject: //' -e '/^Adds:/d' "$PATCHES/$1.patch" | git stripspace
+	sed -e '/^---$/,$d' -e '1s/^Subject: //' -e '/^Adds:/d' "$TOP/$(path "$1")" | git stripspace
 }
 
 hunks() {
-	sed '1,/^---$/d' "$PATCHES/$1.patch"
+	sed '1,/^---$/d' "$TOP/$(path "$1")"
+}
+
+# part PATCH ours|base: its hunks on files of ours, or on those of the base.
+part() {
+	hunks "$1" | awk -v want="$2" -v list="$TMP/growing" '
+		BEGIN { while ((getline f <list) > 0) ours[f] }
+		/^diff --git / { here = substr($3, 3) in ours ? "ours" : "base" }
+		here == want'
+}
+
+# apply_cached [-R]: TMP/diff to the index. A hunk whose context differs is an error, at
+# an offset not. TMP/apply has the messages, and $failed "FILE:LINE".
+apply_cached() {
+	failed=
+	if ! g apply --cached -v --whitespace=nowarn "$@" "$TMP/diff" >"$TMP/apply" 2>&1; then
+		failed=$(sed -n 's/^error: patch failed: //p' "$TMP/apply" | head -n 1)
+		rm -rf "$BUILD/reject"
+		sed -n 's|^diff --git a/\(.*\) b/.*|\1|p' "$TMP/diff" |
+			g checkout-index -q -f --prefix="$BUILD/reject/" --stdin || :
+		grep '^error:' "$TMP/apply" >&2 || :
+		return 1
+	fi
+	! grep -q offset "$TMP/apply" || echo "$name" >>"$TMP/offsets"
+}
+
+# unwind: the files of ours that grow, as each patch leaves them. The last version
+# is the one here; the ones before it come from taking hunks back, from the last
+# patch to the first. TMP/stage/PATCH: what update-index is to be told.
+unwind() {
+	local i name failed f
+	growing >"$TMP/growing"
+	rm -rf "$TMP/stage"
+	mkdir "$TMP/stage"
+	[ -s "$TMP/growing" ] || return 0
+	rm -f "$GIT_INDEX_FILE"
+	g read-tree --empty
+	g_in "$TOP" update-index --add --stdin <"$TMP/growing"
+	for ((i = ${#NAMES[@]} - 1; i >= 0; i--)); do
+		name=${NAMES[i]}
+		{ entries adds "$name"; entries file "$name"; } | sort -u | comm -12 - "$TMP/growing" >"$TMP/these"
+		[ -s "$TMP/these" ] || continue
+		g ls-files -s | awk -F '\t' -v list="$TMP/these" '
+			BEGIN { while ((getline f <list) > 0) these[f] }
+			$2 in these' >"$TMP/stage/$name"
+		part "$name" ours >"$TMP/diff"
+		[ -s "$TMP/diff" ] || continue
+		apply_cached -R || cannot_unwind
+	done
+}
+
+# cannot_unwind: say which hunk (of TMP/diff, by name), and what to do.
+cannot_unwind() {
+	local f=${failed%%:*} at
+	[ -n "$f" ] || die "$(path "$name"): its hunks on files of ours are not in order" "edit $(path "$name")"
+	at=$(awk -v want="a/$f" -v line="${failed##*:}" '
+		/^diff --git / { here = $3 == want }
+		here && /^@@ / { split($3, n, ","); if (n[1] + 0 == line) { print $1, $2, $3, "@@"; exit } }' "$TMP/diff")
+	die "$(path "$name"): its hunk $at cannot be taken back from $f as it is here: $failed" \
+		"cp $f $TREE/$f; git checkout $f; make import (or mend the hunk: it ought to lead to $BUILD/reject/$f)"
 }
 
 # fill_in WHO: put the sender in place of the placeholder.
@@ -276,31 +404,30 @@ fill_in() {
 }
 
 # make_commits BRANCH [SENDER]: the series as commits, on top of the base files
-# that it touches. A hunk whose context differs is an error, at an offset not.
+# that it touches.
 make_commits() {
-	local name parent tree f
+	local name parent tree failed
+	: >"$TMP/offsets"
+	unwind
 	rm -f "$GIT_INDEX_FILE"
 	g read-tree --empty
-	entries file | sort -u | g_in "$SRC" update-index --add --stdin
+	base_files | g_in "$SRC" update-index --add --stdin
 	parent=$(echo base | as_user g commit-tree "$(g write-tree)")
 	for name in "${NAMES[@]}"; do
-		hunks "$name" | if [ -n "${2-}" ]; then fill_in "$2"; else cat; fi >"$TMP/diff"
-		if [ -s "$TMP/diff" ] &&
-		   ! g apply --cached -v --whitespace=nowarn "$TMP/diff" >"$TMP/apply" 2>&1; then
-			rm -rf "$BUILD/reject"
-			entries file "$name" | g checkout-index -q -f --prefix="$BUILD/reject/" --stdin || :
-			f=$(sed -n 's/^error: patch failed: //p' "$TMP/apply" | paste -sd ' ')
-			say "$(grep '^error:' "$TMP/apply")"
-			die "patches/$name.patch does not apply${f:+: $f}" \
-				"edit patches/$name.patch; the files as the patches before it leave them are in $BUILD/reject"
-		elif [ -s "$TMP/diff" ] && grep -q 'offset' "$TMP/apply"; then
-			say "${0##*/}: note: patches/$name.patch applies with line offsets (REFRESH=1 workbench/series/import)"
+		part "$name" base | if [ -n "${2-}" ]; then fill_in "$2"; else cat; fi >"$TMP/diff"
+		if [ -s "$TMP/diff" ] && ! apply_cached; then
+			die "$(path "$name") does not apply${failed:+: $failed}" \
+				"edit $(path "$name"); the files as the patches before it leave them are in $BUILD/reject"
 		fi
-		entries adds "$name" | g_in "$TOP" update-index --add --stdin
+		entries adds "$name" | sort -u | comm -23 - "$TMP/growing" | g_in "$TOP" update-index --add --stdin
+		[ ! -f "$TMP/stage/$name" ] || g update-index --index-info <"$TMP/stage/$name"
 		tree=$(g write-tree)
 		parent=$(message "$name" | as_user g commit-tree "$tree" -p "$parent" -F -)
 	done
 	g update-ref "refs/heads/$1" "$parent"
+	sort -u "$TMP/offsets" | while IFS= read -r name; do
+		say "${0##*/}: note: $(path "$name") applies with line offsets (REFRESH=1 workbench/series/import)"
+	done
 }
 
 # update_series: heads/series as the repository has it now; fast if it is already.
@@ -310,7 +437,7 @@ update_series() {
 	key=$({
 		printf '%s\n' "$BASE_ID" "$(identity)"
 		cd "$TOP" || exit
-		cat workbench/series/common.sh patches/series patches/*.patch 2>/dev/null || :
+		cat workbench/series/common.sh patches/series patches/*/*.patch 2>/dev/null || :
 		entries adds | xargs -r -d '\n' stat -c '%A %n'
 		entries adds | xargs -r -d '\n' sha1sum
 	} | sha1sum)
