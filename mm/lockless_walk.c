@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lockless walks of page tables: waiting for them, and those that take no
- * references, but say what is mapped at an address at some time during the
- * walk.
+ * Lockless walks of page tables: what updaters call to be ordered against them
+ * or to wait for them, and a walk that reports the size of a mapping.
+ *
+ * include/linux/lockless_walk.h has the contract.
  */
 #include <linux/cleanup.h>
 #include <linux/export.h>
@@ -16,41 +17,66 @@
 #include <asm/barrier.h>
 #include <asm/lockless_walk.h>
 
-/* A CPU that takes the interrupt does not walk any more. */
 static void lockless_walk_interrupted(void *unused)
 {
+	/* Taking the interrupt is what the caller waits for. */
 }
 
 /**
- * lockless_walk_wait() - wait for walks that have interrupts disabled
- * @mm: whose entry was cleared
+ * lockless_walk_wait_all() - wait for everything that has interrupts disabled
  *
- * Returns when each walk of @mm that began with lockless_walk_begin_irqsave()
- * before, and may have seen the entry, is over. Interrupts all other CPUs; with
- * CONFIG_LOCKLESS_WALK_TRACKING only those that are walking @mm.
+ * When this returns, each other CPU has taken an interrupt since the call. Code
+ * that ran there with interrupts disabled at the time of the call has left that
+ * section. Code that runs under rcu_read_lock() alone is not waited for.
  *
- * Context: Interrupts enabled. May hold spinlocks that no walk takes.
+ * Use lockless_walk_wait() to wait for walks of one mm. This one is for readers
+ * that do not use lockless_walk_begin_irqsave(), see pmdp_get_lockless_sync().
+ *
+ * Context: Interrupts enabled. The caller may hold spinlocks that are not taken
+ * with interrupts disabled.
+ */
+void lockless_walk_wait_all(void)
+{
+	smp_call_function(lockless_walk_interrupted, NULL, true);
+}
+
+/**
+ * lockless_walk_wait() - wait for walks of an mm that have interrupts disabled
+ * @mm: the mm in which an entry was cleared
+ *
+ * When this returns, each walk of @mm that has interrupts disabled and that may
+ * have read the entry before it was cleared has ended. That includes all walks
+ * in IRQ mode, and those of lockless_walk_begin_irqsave() in both modes.
+ *
+ * Interrupts all other CPUs. With CONFIG_LOCKLESS_WALK_TRACKING it interrupts
+ * only CPUs that are in such a walk of @mm.
+ *
+ * Context: Interrupts enabled. The caller may hold spinlocks that are not taken
+ * with interrupts disabled.
  */
 void lockless_walk_wait(struct mm_struct *mm)
 {
 	if (IS_ENABLED(CONFIG_LOCKLESS_WALK_TRACKING))
 		lockless_walk_track_wait(mm, lockless_walk_interrupted);
 	else
-		smp_call_function(lockless_walk_interrupted, NULL, true);
+		lockless_walk_wait_all();
 }
 
 /**
- * lockless_walk_barrier() - updater: order (A) before (C)
- * @mm: whose entry was cleared
+ * lockless_walk_barrier() - order clearing an entry before reading a count
+ * @mm: the mm in which the entry was cleared
  *
- * Whatever a walk read before it took a reference: either the caller sees that
- * reference now, or the walk sees the entry cleared when it validates. Walks
- * may still be running when this returns, in tables that the entry led to.
- * Without CONFIG_LOCKLESS_WALK_RCU it waits for them, as lockless_walk_wait()
- * does, if tables are freed by RCU; where they are freed after a TLB flush,
- * that flush interrupts every CPU.
+ * This is step (B) of an updater: (A) clears an entry, (C) reads the reference
+ * count of the page. For each walk that takes a reference, either (C) sees the
+ * reference, or the walk sees the cleared entry when it validates.
  *
- * Context: Process context, interrupts enabled. May hold spinlocks.
+ * In RCU mode this is a full barrier. Walks may still be in the tables that the
+ * entry pointed to when it returns. In IRQ mode it waits for them like
+ * lockless_walk_wait(), unless the architecture frees page tables after a TLB
+ * flush: that flush has interrupted the CPUs already.
+ *
+ * Context: Process context, interrupts enabled. The caller may hold spinlocks
+ * that are not taken with interrupts disabled.
  */
 void lockless_walk_barrier(struct mm_struct *mm)
 {
@@ -124,25 +150,25 @@ static unsigned long walk_pgd_size(struct mm_struct *mm, unsigned long addr)
 }
 
 /**
- * lockless_walk_leaf_size() - how large a mapping translates an address
- * @mm: whose address space; the caller keeps it alive. &init_mm for a kernel
- *	address.
+ * lockless_walk_leaf_size() - size of the mapping that translates an address
+ * @mm: the mm of the address, or &init_mm for a kernel address. The caller holds
+ *	mm_count, or mm_users. See include/linux/lockless_walk.h.
  * @addr: the address
  *
- * The answer may be out of date when it arrives. A caller that acts on it
- * needs a way to be told of changes, such as an MMU notifier.
+ * The mapping may have changed when this returns. A caller that acts on the
+ * answer must have another way to learn of changes, such as an MMU notifier.
  *
- * Context: Any, NMI included.
- * Return: The size in bytes of the page-table entry, or of the block of
- * entries that the hardware may treat as one, that maps @addr; 0 if nothing
- * is mapped there, or if this machine has no lockless walks.
+ * Context: Any, including NMI.
+ * Return: The size in bytes of the page-table entry that maps @addr, or of the
+ * block of entries that the hardware may combine. 0 if nothing is mapped at
+ * @addr, or without CONFIG_HAVE_GUP_FAST.
  */
 unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 {
 	struct lockless_walk walk;
 	unsigned long size;
 
-	/* Kernel tables are not freed by RCU, but after a flush of all TLBs. */
+	/* Kernel tables are freed after a flush of all TLBs, not by RCU. */
 	if (mm == &init_mm || addr >= TASK_SIZE_MAX) {
 		guard(irqsave)();
 		return walk_pgd_size(mm, addr);

@@ -1,34 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tracking of lockless walks that disable interrupts: each CPU says which mm it
- * walks, so that an updater interrupts and waits for these CPUs only.
+ * Tracking of lockless walks that disable interrupts. Each CPU records the mm
+ * that it walks, in lockless_walk_mm, so that an updater interrupts only CPUs
+ * that walk its mm.
  *
  *	walk				updater
- *	(W1) record mm			(U1) clear an entry
+ *	(W1) record the mm		(U1) clear an entry
  *	(W2) smp_mb()			(U2) smp_mb()
- *	(W3) read the tables		(U3) read the record of each CPU
- *	(W4) release: restore the	(U4) interrupt the CPUs that walk mm
- *	     outer record		(U5) use what the entry led to
+ *	(W3) read the page tables	(U3) read the record of each CPU
+ *	(W4) release: restore the	(U4) interrupt the CPUs that walk the mm
+ *	     outer record		(U5) use what the entry pointed to
  *
- * The record is lockless_walk_mm.
+ * If (U3) sees (W1), then (U4) waits until that CPU enables interrupts.
+ * Otherwise (W3) sees (U1). local_irq_disable() is not a memory barrier, so
+ * (W2) is needed. If (U3) sees (W4), its acquire orders all reads of the walk
+ * before (U5).
  *
- * Either (U3) sees (W1), and (U4) waits until that CPU has interrupts enabled;
- * or (W3) sees (U1). Disabling interrupts is no barrier, hence (W2). If (U3)
- * sees (W4), it is an acquire, and all that the walk did comes before (U5).
+ * With interrupts disabled a walk cannot be preempted or migrated, and its CPU
+ * cannot go offline. A CPU that comes online during (U3) set its bit in
+ * cpu_online_mask before (W1). So an updater that sees (W1) also sees the CPU
+ * online.
  *
- * A walk cannot be preempted, nor migrate, nor can its CPU go offline: all of
- * these need interrupts enabled. A CPU that comes online while (U3) looks had
- * set itself online before (W1), so what goes for (W1) goes for that.
+ * Walks nest when an NMI walks. If it walks another mm, it sets the record to
+ * LOCKLESS_WALK_ANY_MM, for which every updater waits, and restores the outer
+ * record when it ends. The outer walk is visible to updaters at all times.
  *
- * Walks nest, in an NMI. One of another mm makes the record
- * LOCKLESS_WALK_ANY_MM, for which everybody waits, and its end makes it the
- * outer walk's again: there is no time at which the outer walk cannot be seen.
+ * An updater cannot tell whether a walk began before (U1), so it waits for
+ * every walk that it finds. It does not wait for walks that begin after (U3).
  *
- * An updater that finds a walk does not know whether it began before (U1). It
- * waits for that one too, but for no later one.
+ * Each CPU writes its own record only, and the record is in a cache line of
+ * that CPU. Threads that walk the same mm share no cache line for it. A counter
+ * in the mm would be written by all of them.
  *
- * The record is on a cache line of its own CPU, and nobody else writes to it.
- * Threads of one process that walk the same mm share nothing.
+ * pte_offset_map() on 32-bit machines with 64-bit entries (x86 PAE) also
+ * disables interrupts, to read a PMD in two halves. It records nothing.
+ * pmdp_get_lockless_sync() waits for it by lockless_walk_wait_all(), which
+ * interrupts all CPUs.
  */
 #include <linux/debugfs.h>
 #include <linux/init.h>
@@ -41,10 +48,10 @@ DEFINE_PER_CPU(struct mm_struct *, lockless_walk_mm);
 
 static DEFINE_PER_CPU(struct lockless_walk_waits, lockless_walk_waits);
 
-/* One wait. */
+/* The state of one call of lockless_walk_track_wait(). */
 struct lockless_walk_waiter {
 	struct mm_struct *mm;
-	unsigned int walking;		/* CPUs */
+	unsigned int walking;		/* number of CPUs found in a walk of it */
 };
 
 static bool lockless_walk_cpu_walks(int cpu, void *data)
@@ -60,7 +67,10 @@ static bool lockless_walk_cpu_walks(int cpu, void *data)
 	return true;
 }
 
-/* Run @interrupted on each CPU that walks @mm, and wait until it has run. */
+/*
+ * Run @interrupted on each CPU that is in a walk of @mm, and wait until it has
+ * run there.
+ */
 void lockless_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted)
 {
 	struct lockless_walk_waiter wait = { .mm = mm };
@@ -75,7 +85,7 @@ void lockless_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted)
 		this_cpu_inc(lockless_walk_waits.nobody);
 }
 
-/* The sum over all CPUs. Not a snapshot while others wait. */
+/* The sum over all CPUs. The three numbers may be of different times. */
 struct lockless_walk_waits lockless_walk_waits_read(void)
 {
 	struct lockless_walk_waits sum = { };
@@ -91,7 +101,7 @@ struct lockless_walk_waits lockless_walk_waits_read(void)
 	return sum;
 }
 
-/* debugfs, lockless_walk_wait: one "name number" a line. */
+/* lockless_walk_wait, see Documentation/ABI/testing/debugfs-lockless-walk */
 static int lockless_walk_wait_show(struct seq_file *m, void *unused)
 {
 	struct lockless_walk_waits sum = lockless_walk_waits_read();

@@ -1,39 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Freeing page tables under the eyes of lockless walks.
+ * Freeing of user page tables that a lockless walk may still be reading.
  *
- * The order that everybody relies on:
+ * A page table that has been live is freed in this order:
  *
- *   unhook      clear the entry that leads to the table
- *   invalidate  flush TLBs and page-walk caches: no hardware is in the table
- *   wait        for an RCU grace period: no lockless walk is in it
+ *   unhook      clear the entry that points to the table
+ *   invalidate  flush the TLB and the page-walk caches, so that no hardware
+ *               walk uses the table
+ *   wait        for an RCU grace period, so that no software walk uses it
  *   free
  *
- * A walk that came in before the table was unhooked may stay in it until its
- * RCU read-side critical section ends; one with interrupts or preemption
- * disabled is such a section too. It may read entries that were cleared, or
- * belong to somebody else by then, and finds that out when it validates; but
- * it never reads memory that is not a page table any more.
+ * A lockless walk that entered the table before it was unhooked may stay in it
+ * until the walk's RCU read-side critical section ends. A section with
+ * interrupts or preemption disabled counts as one, too. Such a walk may read
+ * entries that have been cleared, or that have been reused for something else.
+ * It detects that when it validates the entries. The grace period guarantees
+ * that the memory it reads is still a page table.
  *
- * So every table that has ever been live goes through one of these:
+ * There are two ways to free a page table that has been live:
  *
- *   tlb_remove_table()  tables of a range that is torn down under an
- *                       mmu_gather, which invalidates for all of them
- *   pte_free_defer()    one PTE table: the caller has invalidated, if the
- *                       table was unhooked just now; a deposited table was
- *                       unhooked long ago, and may still have a walk in it
+ *   tlb_remove_table()  for tables in a range that an mmu_gather tears down.
+ *                       The mmu_gather invalidates before the tables are freed.
+ *   pte_free_defer()    for a single PTE table. The caller must have
+ *                       invalidated already.
  *
- * Nothing here fails for want of memory, and nothing is freed early for it.
+ * A PTE table that is deposited with a huge page was unhooked and invalidated
+ * when the huge page was created. It needs the grace period only.
+ *
+ * Neither way depends on a memory allocation that may fail, and neither frees a
+ * table before its grace period has ended.
  */
+#include <linux/fault-inject.h>
 #include <linux/gfp.h>
+#include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/pgalloc.h>
 #include <linux/rcupdate.h>
-#include <linux/smp.h>
 #include <asm/tlb.h>
-#include "pgtable-free.h"
+#include "internal.h"
 
-/* May fail: it runs deep inside of unmap, also when memory is short. */
+#ifdef CONFIG_MMU_GATHER_TABLE_FREE
+
+/* Fault injection: no memory for a batch of page tables. */
+
+#ifdef CONFIG_FAIL_PT_BATCH
+DECLARE_FAULT_ATTR(fail_pt_batch);
+
+static bool pgtable_free_batch_fails(void)
+{
+	return should_fail(&fail_pt_batch, 1);
+}
+
+static int __init fail_pt_batch_init(void)
+{
+	fault_create_debugfs_attr("fail_pt_batch", NULL, &fail_pt_batch);
+	return 0;
+}
+late_initcall(fail_pt_batch_init);
+#else
+static bool pgtable_free_batch_fails(void)
+{
+	return false;
+}
+#endif /* CONFIG_FAIL_PT_BATCH */
+
+/* Page tables of an mmu_gather, in batches or one by one */
+
+/* Runs deep inside unmap, also when memory is short: it must not reclaim. */
 static struct mmu_table_batch *pgtable_free_batch_alloc(void)
 {
 	struct mmu_table_batch *batch;
@@ -48,12 +81,13 @@ static struct mmu_table_batch *pgtable_free_batch_alloc(void)
 }
 
 /*
- * Hardware may cache tables above the leaf, and some has to be told before
- * the table is gone. Lockless walks are another matter.
+ * Hardware may cache entries that point to page tables, and some must be told
+ * before such a table is freed. tlb->freed_tables says that a live table was
+ * unhooked since the last flush. The grace period takes care of software walks.
  */
 static void pgtable_free_invalidate(struct mmu_gather *tlb)
 {
-	if (tlb_needs_table_invalidate())
+	if (tlb->freed_tables && tlb_needs_table_invalidate())
 		tlb_flush_mmu_tlbonly(tlb);
 }
 
@@ -79,7 +113,7 @@ static void pgtable_free_one(void *table)
 	if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU)) {
 		__tlb_remove_table_rcu(table);
 	} else if (IS_ENABLED(CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE)) {
-		/* Several tables share a page, so there is no rcu_head for each. */
+		/* Tables that share a page also share its rcu_head. */
 		synchronize_rcu();
 		__tlb_remove_table(table);
 	} else {
@@ -88,10 +122,13 @@ static void pgtable_free_one(void *table)
 }
 
 /**
- * tlb_table_flush() - send the tables gathered so far on their way
- * @tlb: the mmu_gather that tlb_remove_table() put them into
+ * tlb_table_flush() - start the grace period for the tables gathered so far
+ * @tlb: the mmu_gather that tlb_remove_table() added them to
  *
- * Context: Any in which the TLB may be flushed.
+ * Flushes the TLB first if a table that was live was gathered since the last
+ * flush and the architecture needs the flush.
+ *
+ * Context: Any context in which the TLB may be flushed.
  */
 void tlb_table_flush(struct mmu_gather *tlb)
 {
@@ -107,15 +144,17 @@ void tlb_table_flush(struct mmu_gather *tlb)
 
 /**
  * tlb_remove_table() - free a page table that was unhooked
- * @tlb: the mmu_gather of the range
- * @table: the table, in the form that __tlb_remove_table() of the architecture
- *	takes: a struct ptdesc in most
+ * @tlb: the mmu_gather of the range; its freed_tables is set, unless the table
+ *	was invalidated before
+ * @table: the table, in the form that the architecture's __tlb_remove_table()
+ *	takes; most architectures use a struct ptdesc
  *
- * The table is freed after the TLB is flushed and a grace period has passed.
+ * The table is freed after the TLB has been flushed, if the architecture needs
+ * that, and a grace period has passed.
  *
- * Context: Any in which the TLB may be flushed. Sleeps only when memory is
- * short, and only where tables share pages (CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE)
- * without CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU.
+ * Context: Any context in which the TLB may be flushed. May sleep when memory
+ * is short, but only with CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE and without
+ * CONFIG_HAVE_ARCH_TLB_REMOVE_TABLE_RCU.
  */
 void tlb_remove_table(struct mmu_gather *tlb, void *table)
 {
@@ -135,21 +174,27 @@ void tlb_remove_table(struct mmu_gather *tlb, void *table)
 		tlb_table_flush(tlb);
 }
 
-static void tlb_remove_table_interrupt(void *unused)
+#endif /* CONFIG_MMU_GATHER_TABLE_FREE */
+
+/* A single PTE table; architectures whose tables share pages have their own. */
+
+#if defined(CONFIG_TRANSPARENT_HUGEPAGE) && !defined(pte_free_defer)
+static void pte_free_rcu(struct rcu_head *head)
 {
-	/* Being here is all. */
+	struct ptdesc *ptdesc = container_of(head, struct ptdesc, pt_rcu_head);
+
+	pte_free(NULL, ptdesc_page(ptdesc));
 }
 
 /**
- * tlb_remove_table_sync_one() - wait for sections that disable interrupts
+ * pte_free_defer() - free a PTE table after a grace period
+ * @mm: the mm that the table belonged to; it may go away before the table does
+ * @pgtable: the table, unhooked and invalidated
  *
- * When this returns, each other CPU has taken an interrupt since the call, so
- * whatever it did before with interrupts disabled is over. What runs under RCU
- * alone may go on.
- *
- * Context: Process context, interrupts enabled.
+ * Context: Any.
  */
-void tlb_remove_table_sync_one(void)
+void pte_free_defer(struct mm_struct *mm, pgtable_t pgtable)
 {
-	smp_call_function(tlb_remove_table_interrupt, NULL, true);
+	call_rcu(&page_ptdesc(pgtable)->pt_rcu_head, pte_free_rcu);
 }
+#endif /* CONFIG_TRANSPARENT_HUGEPAGE && !pte_free_defer */

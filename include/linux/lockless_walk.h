@@ -2,44 +2,58 @@
 /*
  * Lockless walks of user page tables.
  *
- * Between lockless_walk_begin() and lockless_walk_end() no page table that the
- * walk can reach is given back to the page allocator. That is all a walk may
- * rely on:
+ * A lockless walk reads user page tables without mmap_lock and without the page
+ * table locks, between lockless_walk_begin() and lockless_walk_end(). There are
+ * two modes, chosen at build time: RCU mode with CONFIG_LOCKLESS_WALK_RCU, and
+ * IRQ mode without it.
  *
- *  - entries change underneath at any time, at every level;
- *  - a table may be detached, edited, and attached again, here or elsewhere,
- *    while the walk is in it;
- *  - the page that an entry maps may be freed at once.
+ *                         | RCU mode                 | IRQ mode
+ *  -----------------------+--------------------------+--------------------------
+ *  A walk
+ *    runs                 | under rcu_read_lock()    | with interrupts disabled
+ *    may be preempted     | yes                      | no
+ *    may rely on          | page tables that it can reach stay allocated
+ *      because            | they are freed by RCU    | they are freed by RCU, or
+ *                         |                          | after a TLB flush by IPI
+ *    must expect that     | - any entry changes at any time, at any level
+ *                         | - a page table is detached, edited, and attached
+ *                         |   again, here or elsewhere, while the walk is in it
+ *                         | - the page that an entry maps is freed
+ *  An updater
+ *    that looks at        | (A) clears the entry, or one above it
+ *    the reference count  | (B) calls lockless_walk_barrier(), or has another
+ *    or reuses a table    |     full barrier
+ *                         | (C) reads the count, or lets the table be reused
+ *      where (B)          | is smp_mb()              | waits for walks of the mm
+ *    that edits a         | edits it, then smp_wmb() or stronger, then attaches
+ *    detached table       | the table again
+ *    that frees a table   | does what mm/pgtable-free.c says
+ *  lockless_walk_wait()
+ *    waits for            | walks that began with    | all walks of the mm
+ *                         | lockless_walk_begin_     |
+ *                         | irqsave()                |
+ *    by interrupting      | all CPUs; with CONFIG_LOCKLESS_WALK_TRACKING those
+ *                         | CPUs that are in such a walk, see
+ *                         | mm/lockless_walk_track.c
  *
- * So read each entry once (ptep_get_lockless() and its kind), and descend
- * with the *_offset_lockless() helpers from the value that was read. A walk
- * that takes references has to validate the path it came by before it trusts
- * them, see mm/gup_fast.c. A walk that only reports what it saw needs no more
- * than that: its answer was true at some time during the walk.
+ * A walk must therefore read each entry once, with ptep_get_lockless() or its
+ * like, and descend from that value with the *_offset_lockless() helpers. What
+ * it must do next depends on its purpose:
  *
- * With CONFIG_LOCKLESS_WALK_RCU a walk is an RCU read-side critical section,
- * and interrupts stay as they are. All user page tables are freed by RCU, see
- * mm/pgtable-free.c. Otherwise a walk has interrupts disabled, and tables are
- * freed by RCU, or after a TLB flush that interrupts every CPU, as the
- * architecture has it.
+ *  - A walk that takes references validates before it uses them: it reads every
+ *    level of its path again, see mm/gup_fast.c.
+ *  - A walk that only reports what it found need not validate. Its answer was
+ *    correct at some time during the walk.
+ *  - A walk that writes to the entry it found cannot validate. It enters with
+ *    lockless_walk_begin_irqsave(), and updaters call lockless_walk_wait().
  *
- * An updater that wants no new references to a page, or nobody in a table
- * before its entries are used for something else,
- *
- *  (A) clears an entry: the one that maps the page, or any above it
- *  (B) lockless_walk_barrier(), or another full barrier
- *  (C) looks at the reference count
- *
- * It edits the entries of a table that is detached before it attaches the table
- * again, with smp_wmb() or stronger between the two; and it gives back a table
- * only as mm/pgtable-free.c says. Nobody waits for walks to end, other than
- * RCU: a walk that validates finds out.
- *
- * A walk that cannot validate, because it writes to what it finds, disables
- * interrupts: lockless_walk_begin_irqsave(). An updater can wait for such walks
- * of its mm with lockless_walk_wait(). That interrupts all CPUs; with
- * CONFIG_LOCKLESS_WALK_TRACKING only those that are walking this mm, see
- * mm/lockless_walk_track.c.
+ * The mm must not be freed during a walk. A reference to mm_count (mmgrab()) is
+ * enough for that: __mmdrop() frees the PGD at once, without RCU. mm_users may
+ * drop to zero meanwhile: exit_mmap() frees the lower tables as any other
+ * updater does, and the walk finds cleared entries. The exception is an
+ * architecture without CONFIG_MMU_GATHER_RCU_TABLE_FREE. There only current->mm
+ * may be walked, because its TLB flush does not interrupt CPUs that do not use
+ * the mm.
  */
 #ifndef _LINUX_LOCKLESS_WALK_H
 #define _LINUX_LOCKLESS_WALK_H
@@ -52,17 +66,16 @@
 struct mm_struct;
 
 /*
- * The most pages that a walk may visit between lockless_walk_begin() or
- * lockless_walk_restart() and the next lockless_walk_restart() or
- * lockless_walk_end(). This is what bounds the time that a walk can hold up a
- * grace period, or interrupts.
+ * The most pages that a walk may visit before it calls lockless_walk_restart()
+ * or lockless_walk_end(). This bounds the time for which a walk delays a grace
+ * period in RCU mode, and interrupts in IRQ mode.
  */
 #define LOCKLESS_WALK_CHUNK	512
 
 /**
  * struct lockless_walk - a lockless page-table walk, on the stack of the walker
- * @irqflags: interrupt state to return to, if the walk disables them
- * @track: who waits for it is told by this
+ * @irqflags: the interrupt state to restore, if the walk disables interrupts
+ * @track: the record that lockless_walk_wait() looks at
  */
 struct lockless_walk {
 	unsigned long irqflags;
@@ -70,11 +83,12 @@ struct lockless_walk {
 };
 
 /**
- * lockless_walk_begin_irqsave() - enter a lockless walk that can be waited for
+ * lockless_walk_begin_irqsave() - enter a walk that updaters can wait for
  * @walk: the walk, uninitialised
- * @mm: whose tables will be walked; the caller keeps it alive
+ * @mm: the mm whose user page tables are walked. The caller holds mm_count, or
+ *	mm_users, until lockless_walk_end_irqrestore().
  *
- * Context: Any, NMI included. Walks nest. Interrupts are disabled until
+ * Context: Any, including NMI. Walks nest. Interrupts are disabled until
  * lockless_walk_end_irqrestore().
  */
 static inline void lockless_walk_begin_irqsave(struct lockless_walk *walk,
@@ -85,7 +99,7 @@ static inline void lockless_walk_begin_irqsave(struct lockless_walk *walk,
 }
 
 /**
- * lockless_walk_end_irqrestore() - leave a walk that can be waited for
+ * lockless_walk_end_irqrestore() - leave a walk that updaters can wait for
  * @walk: the walk
  *
  * Context: The context of the matching lockless_walk_begin_irqsave().
@@ -99,9 +113,10 @@ static inline void lockless_walk_end_irqrestore(struct lockless_walk *walk)
 /**
  * lockless_walk_begin() - enter a lockless walk
  * @walk: the walk, uninitialised
- * @mm: whose user tables will be walked; the caller keeps it alive
+ * @mm: the mm whose user page tables are walked. The caller holds mm_count, or
+ *	mm_users, until lockless_walk_end(). See the top of this file.
  *
- * Context: Any, NMI included. Walks nest. The walker must not sleep until
+ * Context: Any, including NMI. Walks nest. The walk must not sleep until
  * lockless_walk_end().
  */
 static inline void lockless_walk_begin(struct lockless_walk *walk,
@@ -130,15 +145,16 @@ static inline void lockless_walk_end(struct lockless_walk *walk)
 }
 
 /**
- * lockless_walk_restart() - let updaters and interrupts in during a long walk
+ * lockless_walk_restart() - leave a long walk and enter it again
  * @walk: the walk
- * @mm: that of lockless_walk_begin()
+ * @mm: the mm that was passed to lockless_walk_begin()
  *
- * Whatever was read from the tables before is void: the walk has to start
- * again from the top. References that were validated stay good.
+ * Lets grace periods end, and interrupts and updaters that wait make progress.
+ * Pointers to page tables and entries read before are invalid afterwards: the
+ * walk must start again at the PGD. References that were validated stay valid.
  *
- * Context: The context of the matching lockless_walk_begin(). Where that one
- * had interrupts or preemption disabled they stay disabled.
+ * Context: The context of the matching lockless_walk_begin(). If interrupts or
+ * preemption were disabled there, they stay disabled.
  */
 static inline void lockless_walk_restart(struct lockless_walk *walk,
 					 struct mm_struct *mm)
@@ -148,9 +164,9 @@ static inline void lockless_walk_restart(struct lockless_walk *walk,
 }
 
 /**
- * lockdep_assert_lockless_walk() - complain when not inside a lockless walk
+ * lockdep_assert_lockless_walk() - warn if the caller is not in a lockless walk
  *
- * Checked with CONFIG_PROVE_LOCKING, free without.
+ * Checks with CONFIG_PROVE_LOCKING only. Costs nothing without it.
  */
 static inline void lockdep_assert_lockless_walk(void)
 {
@@ -162,11 +178,16 @@ static inline void lockdep_assert_lockless_walk(void)
 }
 
 #ifdef CONFIG_HAVE_GUP_FAST
+void lockless_walk_wait_all(void);
 void lockless_walk_wait(struct mm_struct *mm);
 void lockless_walk_barrier(struct mm_struct *mm);
 unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr);
 #else
-/* Nobody walks. */
+/* Without HAVE_GUP_FAST there are no lockless walks. */
+static inline void lockless_walk_wait_all(void)
+{
+}
+
 static inline void lockless_walk_wait(struct mm_struct *mm)
 {
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which mm is this CPU walking the page tables of, without a lock and with
- * interrupts disabled? See mm/lockless_walk_track.c.
+ * A record for each CPU of the mm whose page tables it walks without a lock and
+ * with interrupts disabled. See mm/lockless_walk_track.c.
  */
 #ifndef _LINUX_LOCKLESS_WALK_TRACK_H
 #define _LINUX_LOCKLESS_WALK_TRACK_H
@@ -12,17 +12,22 @@
 
 struct mm_struct;
 
-/* NULL: none. Written by its own CPU alone. */
+/* NULL if this CPU is in no such walk. Only its own CPU writes it. */
 DECLARE_PER_CPU(struct mm_struct *, lockless_walk_mm);
 
-/* Of more than one mm: a walk of another one interrupted a walk. */
+/* A walk was interrupted by a walk of another mm: this CPU walks both. */
 #define LOCKLESS_WALK_ANY_MM	((struct mm_struct *)-1L)
 
-/* What lockless_walk_wait() did since boot; see lockless_walk_waits_read(). */
+/**
+ * struct lockless_walk_waits - statistics of lockless_walk_wait() since boot
+ * @waits: number of calls
+ * @nobody: number of calls that found no walk to wait for
+ * @interrupted: number of CPUs that were interrupted because they walked
+ */
 struct lockless_walk_waits {
-	unsigned long waits;		/* calls */
-	unsigned long nobody;		/* that found no walk */
-	unsigned long interrupted;	/* CPUs that were found to walk */
+	unsigned long waits;
+	unsigned long nobody;
+	unsigned long interrupted;
 };
 
 struct lockless_walk_waits lockless_walk_waits_read(void);
@@ -30,16 +35,16 @@ void lockless_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted)
 
 #ifdef CONFIG_LOCKLESS_WALK_TRACKING
 /**
- * struct lockless_walk_track - part of struct lockless_walk
- * @outer: what the CPU was walking before
+ * struct lockless_walk_track - tracking state in struct lockless_walk
+ * @outer: the record of the walk that this one interrupted, or NULL
  */
 struct lockless_walk_track {
 	struct mm_struct *outer;
 };
 
 /*
- * A walk that comes in between any two of these lines, in an NMI, leaves the
- * record as it finds it.
+ * An NMI may walk between any two of these statements. It restores the record
+ * to the value that it found.
  */
 static inline void lockless_walk_track_begin(struct lockless_walk_track *track,
 					     struct mm_struct *mm)

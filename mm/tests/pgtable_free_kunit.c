@@ -10,6 +10,7 @@
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/fault-inject.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -23,7 +24,6 @@
 #include <asm/tlb.h>
 
 #include "../internal.h"
-#include "../pgtable-free.h"
 
 #define ADDR	(PUD_SIZE + 8 * PMD_SIZE)
 
@@ -397,42 +397,93 @@ static void single(struct kunit *test)
 	expect_freed_after_reader(test, t);
 }
 
+/* Is @table deposited in the PMD table that maps @addr? */
+static bool is_deposited(unsigned long addr, struct page *table)
+{
+	struct mm_struct *mm = current->mm;
+	struct page *first, *other;
+	pmd_t pmd;
+
+	pmd_populate(mm, &pmd, pmd_huge_pte(mm, pmd_off(mm, addr)));
+	first = pmd_page(pmd);
+	if (first == table)
+		return true;
+	list_for_each_entry(other, &first->lru, lru)
+		if (other == table)
+			return true;
+	return false;
+}
+
 /*
- * A huge page whose deposited table is the one that was live before. The
- * reader comes in after the collapse, which waits for every CPU to schedule:
- * it drains their LRU batches.
+ * Huge pages whose deposited tables are those that were live before. The reader
+ * comes in after the collapse, which waits for every CPU to schedule: it drains
+ * their LRU batches.
  */
-static struct pgtable_free_test *map_collapsed(struct kunit *test)
+static struct pgtable_free_test *map_collapsed(struct kunit *test, unsigned int nr)
 {
 	struct mm_struct *mm;
 	struct pgtable_free_test *t;
-	pmd_t deposited;
 
 	skip_if_shared(test);
-	t = map(test, 1);
+	t = map(test, nr);
 	mm = current->mm;
-	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, PMD_SIZE, MADV_HUGEPAGE), 0);
-	if (do_madvise(mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
+	KUNIT_ASSERT_EQ(test, do_madvise(mm, ADDR, nr * PMD_SIZE, MADV_HUGEPAGE), 0);
+	if (do_madvise(mm, ADDR, nr * PMD_SIZE, MADV_COLLAPSE))
 		kunit_skip(test, "no huge page to be had");
-	pmd_populate(mm, &deposited, pmd_huge_pte(mm, pmd_off(mm, ADDR)));
-	KUNIT_ASSERT_PTR_EQ(test, pmd_page(deposited), t->table[0]);
+	for (unsigned int i = 0; i < nr; i++)
+		KUNIT_ASSERT_TRUE(test, is_deposited(ADDR + i * PMD_SIZE, t->table[i]));
 	reader_enter(test, t);
 	return t;
 }
 
-/* The huge page is zapped. */
+/* In IRQ mode a collapse has waited for walks: deposited tables are freed at once. */
+static void skip_in_irq_mode(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_LOCKLESS_WALK_RCU))
+		kunit_skip(test, "needs CONFIG_LOCKLESS_WALK_RCU");
+}
+
+/* Count how often a batch is allocated, from now on, without a failure. */
+static void count_batches(struct kunit *test)
+{
+	fail_pt_batch.interval = ULONG_MAX;
+	fail_pt_batch.count = 0;
+	atomic_set(&fail_pt_batch.times, 1);
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, no_more_failures, NULL), 0);
+	fail_pt_batch.probability = 100;
+}
+
+/* Huge pages are zapped, and their tables are freed by a single callback. */
 static void deposited(struct kunit *test)
 {
-	struct pgtable_free_test *t = map_collapsed(test);
+	const unsigned int nr = 4;
+	struct pgtable_free_test *t;
 
-	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, PMD_SIZE), 0);
+	skip_in_irq_mode(test);
+	t = map_collapsed(test, nr);
+	count_batches(test);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, fail_pt_batch.count, 1);
+	expect_freed_after_reader(test, t);
+}
+
+/* The same without memory for a batch: each has a callback of its own. */
+static void deposited_no_memory(struct kunit *test)
+{
+	const unsigned int nr = 4;
+	struct pgtable_free_test *t;
+
+	skip_in_irq_mode(test);
+	t = map_collapsed(test, nr);
+	fail_batches(test, 1);
+	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
 	expect_freed_after_reader(test, t);
 }
 
 /* Split again: the table that was deposited is live again, then freed. */
 static void deposited_and_withdrawn(struct kunit *test)
 {
-	struct pgtable_free_test *t = map_collapsed(test);
+	struct pgtable_free_test *t = map_collapsed(test, 1);
 
 	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR + PMD_SIZE / 2, PMD_SIZE / 2), 0);
 	KUNIT_ASSERT_PTR_EQ(test, pmd_page(pmdp_get(pmd_off(current->mm, ADDR))),
@@ -469,6 +520,7 @@ static struct kunit_case pgtable_free_cases[] = {
 	KUNIT_CASE(reclaimed),
 	KUNIT_CASE(single),
 	KUNIT_CASE(deposited),
+	KUNIT_CASE(deposited_no_memory),
 	KUNIT_CASE(deposited_and_withdrawn),
 	KUNIT_CASE(statistics),
 	{}

@@ -27,6 +27,10 @@ for word in $(cat /proc/cmdline); do
 	case $word in
 	cost=irqsoff)
 		cost pt_cost irqsoff 0 2 64 1024 ;;
+	cost=thp)
+		for how in munmap exit dontneed; do
+			cost pt_cost thp "$how"
+		done ;;
 	cost=ipi)
 		echo 4 >/proc/sys/vm/nr_hugepages
 		cost pt_cost collapse

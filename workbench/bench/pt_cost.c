@@ -8,6 +8,11 @@
  *				interrupts, TLB shootdowns, time
  *	pt_cost unshare		64 times the last sharer of a hugetlb PMD table
  *				goes: the same
+ *	pt_cost thp munmap|exit|dontneed
+ *				1 GiB of THP is unmapped by one munmap(), by the
+ *				end of the process, or by 512 calls of madvise():
+ *				instructions, RCU callbacks that this queues, and
+ *				instructions of all callbacks that run afterwards
  *
  * Prints "key<tab>unit<tab>figure" lines. Threads of this process are busy on
  * all other CPUs meanwhile, so that TLBs there have to be flushed, too. Only
@@ -32,6 +37,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <mm/gup_test.h>
@@ -370,6 +376,178 @@ static void irqsoff_all(char **sizes)
 	write_to(TRACING "current_tracer", "nop");
 }
 
+/* ---- Unmapping of huge pages. ---- */
+
+#define THPS		(GB / (2 * MB))
+#define ROUNDS		3
+#define RCU_EVENTS	TRACING "events/rcu/"
+
+struct thp_run {
+	const char *how;
+	int ready[2], go[2];
+	uint64_t *ns;		/* shared: when the unmapping began, and ended */
+};
+
+static void unmap_thps(struct thp_run *run, char *p)
+{
+	run->ns[0] = now_ns();
+	if (!strcmp(run->how, "exit"))
+		_exit(0);
+	if (!strcmp(run->how, "munmap") && munmap(p, GB))
+		err(1, "munmap");
+	if (!strcmp(run->how, "dontneed"))
+		for (size_t i = 0; i < GB; i += 2 * MB)
+			if (madvise(p + i, 2 * MB, MADV_DONTNEED))
+				err(1, "MADV_DONTNEED");
+	run->ns[1] = now_ns();
+}
+
+/* The process that has the huge pages. */
+static void thp_process(struct thp_run *run)
+{
+	char *p = reserve(GB, 2 * MB), c = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (madvise(p, GB, MADV_HUGEPAGE))
+		err(1, "MADV_HUGEPAGE");
+	for (size_t i = 0; i < GB; i += 2 * MB)
+		p[i] = 1;
+	if (write(run->ready[1], &c, 1) != 1 || read(run->go[0], &c, 1) != 1)
+		err(1, "pipe");
+	unmap_thps(run, p);
+	if (write(run->ready[1], &c, 1) != 1 || read(run->go[0], &c, 1) != 1)
+		err(1, "pipe");
+	_exit(0);
+}
+
+static void next(int to, int from)
+{
+	char c = 0;
+
+	if (to >= 0 && write(to, &c, 1) != 1)
+		err(1, "pipe");
+	if (from >= 0 && read(from, &c, 1) != 1)
+		err(1, "the process with the huge pages");
+}
+
+/*
+ * Unmap the huge pages of a process. With @event, trace that RCU event of the
+ * process, or of all; callbacks run within the time that passes at the end.
+ */
+static void thp_once(struct thp_run *run, const char *event, bool all)
+{
+	char filter[64], enable[64];
+	pid_t pid;
+
+	if (pipe(run->ready) || pipe(run->go))
+		err(1, "pipe");
+	pid = fork();
+	if (!pid)
+		thp_process(run);
+	next(-1, run->ready[0]);
+	if (event) {
+		snprintf(filter, sizeof(filter), all ? "0" : "common_pid == %d", pid);
+		snprintf(enable, sizeof(enable), RCU_EVENTS "%s/filter", event);
+		write_to(enable, filter);
+		snprintf(enable, sizeof(enable), RCU_EVENTS "%s/enable", event);
+		write_to(TRACING "trace", "");
+		write_to(enable, "1");
+		write_to(TRACING "tracing_on", "1");
+	}
+	if (!strcmp(run->how, "exit")) {
+		next(run->go[1], -1);
+		if (waitpid(pid, NULL, 0) != pid)
+			err(1, "waitpid");
+		run->ns[1] = now_ns();
+	} else {
+		next(run->go[1], run->ready[0]);
+	}
+	if (event) {
+		spin_ns(IDLE_NS);
+		write_to(TRACING "tracing_on", "0");
+		write_to(enable, "0");
+	}
+	if (strcmp(run->how, "exit")) {
+		next(run->go[1], -1);
+		waitpid(pid, NULL, 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		close(run->ready[i]);
+		close(run->go[i]);
+	}
+}
+
+static unsigned long thp_callbacks(struct thp_run *run)
+{
+	unsigned long n = 0;
+	char line[512];
+	FILE *f;
+
+	thp_once(run, "rcu_callback", false);
+	f = fopen(TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f))
+		n += !!strstr(line, ": rcu_callback: ");
+	if (!f)
+		err(1, TRACING "trace");
+	fclose(f);
+	return n;
+}
+
+/* "task-pid [cpu] flags time: event: words": the time, in seconds */
+static double event_time(const char *event)
+{
+	const char *p = event;
+
+	while (p[-1] != ' ')
+		p--;
+	return strtod(p, NULL);
+}
+
+/* Of all that callbacks do, in ms, from when rcu_do_batch() begins until it ends. */
+static double thp_callback_ms(struct thp_run *run)
+{
+	double start = 0, sum = 0;
+	char line[512], *p;
+	FILE *f;
+
+	write_to(RCU_EVENTS "rcu_batch_end/enable", "1");
+	thp_once(run, "rcu_batch_start", true);
+	write_to(RCU_EVENTS "rcu_batch_end/enable", "0");
+	f = fopen(TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		p = strstr(line, ": rcu_batch_start: ");
+		if (p)
+			start = event_time(p);
+		p = strstr(line, ": rcu_batch_end: ");
+		if (p && start)
+			sum += event_time(p) - start, start = 0;
+	}
+	if (!f)
+		err(1, TRACING "trace");
+	fclose(f);
+	return sum * 1e3;
+}
+
+static void thp(const char *how)
+{
+	struct thp_run run = { .how = how };
+
+	run.ns = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (run.ns == MAP_FAILED)
+		err(1, "mmap");
+	run_on(0);
+	write_to(TRACING "tracing_on", "0");
+	write_to(TRACING "buffer_size_kb", "8192");
+	thp_once(&run, NULL, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		thp_once(&run, NULL, false);
+		printf("thp/%s-1G\tMinsn\t%.3f\n", how, (run.ns[1] - run.ns[0]) / 1e6);
+		printf("thp/%s-1G-callbacks\tcallbacks\t%lu\n", how, thp_callbacks(&run));
+		printf("thp/%s-1G-rcu\tMinsn\t%.3f\n", how, thp_callback_ms(&run));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "irqsoff"))
@@ -378,7 +556,9 @@ int main(int argc, char **argv)
 		collapse();
 	else if (argc == 2 && !strcmp(argv[1], "unshare"))
 		unshare_tables();
+	else if (argc == 3 && !strcmp(argv[1], "thp"))
+		thp(argv[2]);
 	else
-		errx(1, "usage: pt_cost irqsoff MiB...|collapse|unshare");
+		errx(1, "usage: pt_cost irqsoff MiB...|collapse|unshare|thp munmap|exit|dontneed");
 	return 0;
 }
