@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest side of workbench/run/bench-costs and bench-track: what cost= on the kernel's command line
-# names. Prints, for every figure that a program gives,
+# Guest side of workbench/run/bench-costs, bench-track and bench-refs: what cost=
+# on the kernel's command line names. Prints, for every figure that a program gives,
 #	COST row=KEY unit=UNIT value=N cmd=COMMAND
 # or	COST error=COMMAND TEXT
 set -u
@@ -42,6 +42,11 @@ for word in $(cat /proc/cmdline); do
 		cost walk_track munmap ;;
 	cost=pin)
 		cost walk_track pin ;;
+	cost=refs)
+		for what in migrate split ksm cma; do
+			cost ref_hold $what idle
+			cost ref_hold $what walked
+		done ;;
 	cost=storm)
 		cost munmap_storm small 5
 		cost munmap_storm thp 4 ;;

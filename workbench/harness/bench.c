@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench [ROUNDS [MEMORY]]: nanoseconds (and cycles, where they can be counted)
- * per page of the unpatched walker, of ours, and of a lower bound: a loop that
- * reads every entry and stores the page.
+ * bench [ROUNDS [MEMORY [ROW]]]: nanoseconds (and cycles, where they can be
+ * counted) per page of the unpatched walker, of ours, and of two lower bounds: a
+ * loop that reads every entry and stores the page, and one that also takes
+ * references. MEMORY "all" is every kind of it; ROW is a part of the key.
  *
- * One process, the same tables, the same pages. In a round each of the three
+ * One process, the same tables, the same pages. In a round each of the four
  * runs once, in turn; a figure is the median over the rounds, the spread is
- * what lies between the quartiles, in percent of the median.
+ * what lies between the quartiles, in percent of the median. A measurement in
+ * which a thread had to leave its CPU to another program is made again.
  *
  * Rows "track/..." are of our walker alone: as it is, with its walks tracked,
  * and with its walks counted for the process, 8 pages a call.
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,16 +30,21 @@
 #define THREADS		2
 #define MAX_ROUNDS	1001
 #define MAX_CALL	512
+#define MAX_TRIES	50
 
-#define NR_FNS		3
+#define MAX_FNS		4
 
-static gup_fast_fn *const walkers[NR_FNS] = { base_gup_fast, gup_fast, bound_gup_fast };
-static gup_fast_fn *const trackers[NR_FNS] = { gup_fast, tracked_gup_fast, counted_gup_fast };
+static gup_fast_fn *const walkers[MAX_FNS] = {
+	base_gup_fast, gup_fast, bound_gup_fast, bound_locked_gup_fast,
+};
+static gup_fast_fn *const trackers[MAX_FNS] = { gup_fast, tracked_gup_fast, counted_gup_fast };
 
 __thread struct mm_struct *lockless_walk_mm;
 int harness_walkers;
 
 static struct mm_struct mm;
+static unsigned int nr_disturbed;
+static const char *only = "";	/* rows whose key has this */
 
 /* What a row is measured on. */
 struct memory {
@@ -62,13 +70,14 @@ static const struct memory memories[] = {
 };
 
 struct sample {
-	double ns, cycles;
+	double ns, cycles, retries;	/* per page */
 };
 
 struct worker {
 	unsigned long addr;
 	unsigned long first_pfn;
 	int cycles_fd;
+	bool preempted;		/* in the last measurement */
 	struct sample sample;
 };
 
@@ -82,7 +91,7 @@ static struct {
 	gup_fast_fn *fn;
 	bool same;
 } job;
-static unsigned int turn, ready, go, finished;
+static unsigned int turn, arrived, measured, finished;
 
 static unsigned long page_number(struct worker *w, unsigned int i)
 {
@@ -120,6 +129,14 @@ static u64 cycles(struct worker *w)
 	return count;
 }
 
+/* How often this thread had to leave its CPU to another one. */
+static long preemptions(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) ? 0 : usage.ru_nivcsw;
+}
+
 /* Calls for few pages are slow: fewer passes. Threads have to overlap: more. */
 static unsigned int number_of_passes(void)
 {
@@ -130,30 +147,65 @@ static unsigned int number_of_passes(void)
 	return passes * (job.threads > 1 ? 4 : 1);
 }
 
+static unsigned long pass(struct worker *w)
+{
+	unsigned long start = job.same ? workers[0].addr : w->addr;
+	unsigned long end = start + job.memory->pages * PAGE_SIZE;
+	unsigned long step = job.call * PAGE_SIZE, taken = 0;
+	struct page *pages[MAX_CALL];
+
+	for (; start < end; start += step)
+		taken += job.fn(start, start + step, job.flags, pages);
+	return taken;
+}
+
+/* Both threads are on their CPUs from here on. */
+static void meet(void)
+{
+	if (job.threads == 1)
+		return;
+	__atomic_fetch_add(&arrived, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) % job.threads)
+		;
+}
+
+/* Who is done first goes on: the other one is measured with it, too. */
+static void keep_busy(struct worker *w)
+{
+	if (job.threads == 1)
+		return;
+	__atomic_fetch_add(&measured, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&measured, __ATOMIC_ACQUIRE) % job.threads)
+		pass(w);
+}
+
 static void measure(struct worker *w)
 {
-	unsigned long start, size = job.memory->pages * PAGE_SIZE;
-	unsigned long step = job.call * PAGE_SIZE, taken = 0;
-	unsigned long addr = job.same ? workers[0].addr : w->addr;
-	unsigned int pass, passes = number_of_passes();
-	struct page *pages[MAX_CALL];
+	unsigned int i, passes = number_of_passes();
+	unsigned long taken = 0, retries;
+	long preempted = preemptions();
 	u64 ns, count;
 
+	meet();
 	count = cycles(w);
+	retries = harness_retries;
 	ns = harness_ns();
-	for (pass = 0; pass < passes; pass++)
-		for (start = addr; start < addr + size; start += step)
-			taken += job.fn(start, start + step, job.flags, pages);
+	for (i = 0; i < passes; i++)
+		taken += pass(w);
 	ns = harness_ns() - ns;
 	count = cycles(w) - count;
+	retries = harness_retries - retries;
+	keep_busy(w);
 
 	if (taken != (unsigned long)job.memory->pages * passes)
 		die("%s: %lu pages taken", job.memory->name, taken);
+	w->preempted = preemptions() != preempted;
 	w->sample.ns = (double)ns / taken;
 	w->sample.cycles = (double)count / taken;
+	w->sample.retries = (double)retries / taken;
 }
 
-/* Workers spin for their turn, so that they start together. */
+/* A worker spins for its turn, but other programs have a right to run, too. */
 static void await(unsigned int *word, unsigned int value)
 {
 	unsigned int spins = 0;
@@ -200,15 +252,13 @@ static void *second(void *arg)
 		await(&turn, next);
 		if (!job.fn)
 			return NULL;
-		__atomic_store_n(&ready, next, __ATOMIC_RELEASE);
-		await(&go, next);
 		measure(w);
 		__atomic_store_n(&finished, next, __ATOMIC_RELEASE);
 	}
 }
 
 /* One measurement; with two threads the mean of both. */
-static struct sample once(gup_fast_fn *fn)
+static struct sample measure_once(gup_fast_fn *fn)
 {
 	struct sample s;
 
@@ -220,12 +270,27 @@ static struct sample once(gup_fast_fn *fn)
 	}
 	release(&workers[1]);
 	__atomic_store_n(&turn, turn + 1, __ATOMIC_RELEASE);
-	await(&ready, turn);
-	__atomic_store_n(&go, turn, __ATOMIC_RELEASE);
 	measure(&workers[0]);
 	await(&finished, turn);
 	s.ns = (workers[0].sample.ns + workers[1].sample.ns) / 2;
 	s.cycles = (workers[0].sample.cycles + workers[1].sample.cycles) / 2;
+	s.retries = (workers[0].sample.retries + workers[1].sample.retries) / 2;
+	return s;
+}
+
+/*
+ * What another program did meanwhile is in a measurement, and a thread that is
+ * alone for a while has nobody to fight with: measure again, within limits.
+ */
+static struct sample once(gup_fast_fn *fn)
+{
+	unsigned int tries = MAX_TRIES;
+	struct sample s;
+
+	do {
+		s = measure_once(fn);
+	} while ((workers[0].preempted || (job.threads > 1 && workers[1].preempted)) && --tries);
+	nr_disturbed += !tries;
 	return s;
 }
 
@@ -239,35 +304,46 @@ static int compare(const void *a, const void *b)
 static double median(double *values, unsigned int nr, double *spread)
 {
 	qsort(values, nr, sizeof(*values), compare);
-	*spread = 100 * (values[nr * 3 / 4] - values[nr / 4]) / values[nr / 2];
+	*spread = values[nr / 2] ?
+		100 * (values[nr * 3 / 4] - values[nr / 4]) / values[nr / 2] : 0;
 	return values[nr / 2];
 }
 
-/* KEY, then of each walker: ns, spread, cycles (0: not counted). */
-static void row(gup_fast_fn *const fn[NR_FNS], const char *prefix, const char *suffix,
+/*
+ * KEY, then of each walker: ns, spread, cycles (0: not counted), and how often
+ * 1000 pages found their count changed by the other thread.
+ */
+static void row(gup_fast_fn *const fn[MAX_FNS], const char *prefix, const char *suffix,
 		unsigned int rounds)
 {
-	static double ns[NR_FNS][MAX_ROUNDS], count[NR_FNS][MAX_ROUNDS];
-	unsigned int round, i;
+	static double ns[MAX_FNS][MAX_ROUNDS], count[MAX_FNS][MAX_ROUNDS];
+	static double retries[MAX_FNS][MAX_ROUNDS];
+	unsigned int round, i, nr = fn[MAX_FNS - 1] ? MAX_FNS : MAX_FNS - 1;
+	char key[64];
 
-	for (i = 0; i < NR_FNS; i++)
+	snprintf(key, sizeof(key), "%s%s/%u/%s%s", prefix, job.flags & FOLL_PIN ? "pin" : "get",
+		 job.call, job.memory->name, suffix);
+	if (!strstr(key, only))
+		return;
+	for (i = 0; i < nr; i++)
 		once(fn[i]);
 	for (round = 0; round < rounds; round++) {
-		for (i = 0; i < NR_FNS; i++) {
-			unsigned int which = (round + i) % NR_FNS;
+		for (i = 0; i < nr; i++) {
+			unsigned int which = (round + i) % nr;
 			struct sample s = once(fn[which]);
 
 			ns[which][round] = s.ns;
 			count[which][round] = s.cycles;
+			retries[which][round] = s.retries;
 		}
 	}
-	printf("%s%s/%u/%s%s", prefix, job.flags & FOLL_PIN ? "pin" : "get", job.call,
-	       job.memory->name, suffix);
-	for (i = 0; i < NR_FNS; i++) {
+	printf("%s", key);
+	for (i = 0; i < nr; i++) {
 		double spread, unused;
 
 		printf("\t%.3f", median(ns[i], rounds, &spread));
 		printf("\t%.1f\t%.2f", spread, median(count[i], rounds, &unused));
+		printf("\t%.1f", 1000 * median(retries[i], rounds, &unused));
 	}
 	printf("\n");
 }
@@ -382,11 +458,15 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, second, &workers[1]))
 		die("no second thread");
 	settle(&workers[0]);
+	if (argc > 3)
+		only = argv[3];
 	for (i = 0; i < ARRAY_SIZE(memories); i++)
-		if (argc < 3 || !strcmp(argv[2], memories[i].name))
+		if (argc < 3 || !strcmp(argv[2], "all") || !strcmp(argv[2], memories[i].name))
 			measure_memory(&memories[i], rounds);
 	job.fn = NULL;
 	__atomic_store_n(&turn, turn + 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
+	if (nr_disturbed)
+		fprintf(stderr, "%u measurements were disturbed each time\n", nr_disturbed);
 	return 0;
 }

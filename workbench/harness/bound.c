@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A lower bound for what a walk that validates can cost: read every entry,
- * once, and store its page. No references, no checks, no path.
+ * Lower bounds for what a walk that validates can cost. The first: read every
+ * entry, once, and store its page. No references, no checks, no path. The
+ * second takes references, too: one locked add for each folio, and one more for
+ * a pin of a large one.
  */
 #include "harness.h"
 
@@ -24,18 +26,59 @@ static unsigned long bound_leaf(unsigned long *pmdp, unsigned long skip,
 	return pmd == READ_ONCE(*pmdp) ? nr : 0;
 }
 
+/* For whole folios, or their first pages, in the order of their pages. */
+static void bound_references(unsigned long first, unsigned long nr, unsigned int flags)
+{
+	unsigned long pfn, taken;
+
+	for (pfn = first; pfn < first + nr; pfn += taken) {
+		struct folio *folio = page_folio(pfn_to_page(pfn));
+
+		taken = 1;
+		if (folio_test_large(folio)) {
+			taken = min(folio_large_nr_pages(folio), first + nr - pfn);
+			if (flags & FOLL_PIN)
+				atomic_add(taken, &folio->_pincount);
+			atomic_add(taken, &folio->_refcount);
+		} else {
+			atomic_add(flags & FOLL_PIN ? GUP_PIN_COUNTING_BIAS : 1, &folio->_refcount);
+		}
+	}
+}
+
+static unsigned long *bound_pmd(unsigned long start)
+{
+	static __thread unsigned long *pmds;
+
+	if (unlikely(!pmds))
+		pmds = table_entry(current->mm, 0, PGTABLE_LEVEL_PMD);
+	return pmds + (start >> PMD_SHIFT);
+}
+
 /* Only for what is mapped here: all in one PUD range, calls within a PMD. */
 unsigned long bound_gup_fast(unsigned long start, unsigned long end,
 			     unsigned int flags, struct page **pages)
 {
-	static __thread unsigned long *pmds;
-	unsigned long *pmdp, nr = (end - start) >> PAGE_SHIFT;
+	unsigned long *pmdp = bound_pmd(start), nr = (end - start) >> PAGE_SHIFT;
 
-	if (unlikely(!pmds))
-		pmds = table_entry(current->mm, 0, PGTABLE_LEVEL_PMD);
-	pmdp = pmds + (start >> PMD_SHIFT);
 	if (*pmdp & _PAGE_PSE)
 		return bound_leaf(pmdp, (start & ~PMD_MASK) >> PAGE_SHIFT, nr, pages);
 	return bound_ptes((unsigned long *)(*pmdp & PTE_PFN_MASK) +
 			  ((start & ~PMD_MASK) >> PAGE_SHIFT), nr, pages);
+}
+
+/* The pages of a call are consecutive here, but for the cold ones. */
+unsigned long bound_locked_gup_fast(unsigned long start, unsigned long end,
+				    unsigned int flags, struct page **pages)
+{
+	unsigned long i, nr = bound_gup_fast(start, end, flags, pages);
+	unsigned long first = page_to_pfn(pages[0]);
+
+	if (page_to_pfn(pages[nr - 1]) == first + nr - 1) {
+		bound_references(first, nr, flags);
+		return nr;
+	}
+	for (i = 0; i < nr; i++)
+		bound_references(page_to_pfn(pages[i]), 1, flags);
+	return nr;
 }

@@ -7,6 +7,6 @@
 
 #include "harness.h"
 
-gup_fast_fn base_gup_fast, bound_gup_fast, tracked_gup_fast, counted_gup_fast;
+gup_fast_fn base_gup_fast, bound_gup_fast, bound_locked_gup_fast, tracked_gup_fast, counted_gup_fast;
 
 #endif /* _WORKBENCH_WALKERS_H */

@@ -17,6 +17,8 @@
 __thread struct task_struct harness_task;
 __thread struct harness_hooks harness_hooks;
 __thread int harness_thread;
+__thread int harness_preempt_count;
+__thread unsigned long harness_retries;
 
 unsigned long page_offset_base;
 unsigned long harness_zero_pfn;
@@ -126,6 +128,8 @@ void lockless_walk_begin(struct lockless_walk *walk, struct mm_struct *mm)
 
 void lockless_walk_end(struct lockless_walk *walk)
 {
+	if (harness_preempt_count)
+		harness_warn();
 	__atomic_store_n(&readers[harness_thread].epoch, 0, __ATOMIC_RELEASE);
 }
 
@@ -165,8 +169,12 @@ void harness_step(void)
 		harness_hooks.step();
 }
 
+/* Speculative references are held in one window, and never where a walk ends. */
 void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 {
+	if (window == LOCKLESS_WALK_WINDOW_REF ? !harness_preempt_count :
+	    window != LOCKLESS_WALK_WINDOW_ORDER && harness_preempt_count)
+		harness_warn();
 	if (harness_hooks.delay)
 		harness_hooks.delay(window);
 }

@@ -15,6 +15,8 @@
 #define CONFIG_64BIT			1
 #define CONFIG_ARCH_HAS_PTE_SPECIAL	1
 #define CONFIG_HAVE_GUP_FAST		1
+#define CONFIG_LOCKLESS_WALK_RCU	1
+#define CONFIG_PREEMPT_RCU		1
 #define CONFIG_PCI_P2PDMA		1
 #define CONFIG_SECRETMEM		1
 
@@ -133,6 +135,19 @@ static __always_inline bool atomic_sub_and_test(int i, atomic_t *v)
 	return !__atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
 }
 
+/* How often another thread was faster. */
+extern __thread unsigned long harness_retries;
+
+static __always_inline bool atomic_try_cmpxchg(atomic_t *v, int *old, int new)
+{
+	bool done = __atomic_compare_exchange_n(&v->counter, old, new, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+
+	if (unlikely(!done))
+		harness_retries++;
+	return done;
+}
+
 static __always_inline bool atomic_add_unless(atomic_t *v, int i, int not)
 {
 	int old = atomic_read(v);
@@ -140,9 +155,7 @@ static __always_inline bool atomic_add_unless(atomic_t *v, int i, int not)
 	do {
 		if (unlikely(old == not))
 			return false;
-	} while (unlikely(!__atomic_compare_exchange_n(&v->counter, &old,
-				(int)((unsigned int)old + i), false,
-				__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)));
+	} while (unlikely(!atomic_try_cmpxchg(v, &old, (int)((unsigned int)old + i))));
 	return true;
 }
 
@@ -198,6 +211,21 @@ extern __thread struct task_struct harness_task;
 #define local_irq_restore(flags)	((void)(flags))
 #define lockdep_assert_irqs_disabled()	((void)0)
 #define irqs_disabled()			true
+
+/* A preemption counter of this thread, as a CPU of the kernel has one. */
+extern __thread int harness_preempt_count;
+
+static __always_inline void preempt_disable(void)
+{
+	harness_preempt_count++;
+	asm volatile("" ::: "memory");
+}
+
+static __always_inline void preempt_enable(void)
+{
+	asm volatile("" ::: "memory");
+	harness_preempt_count--;
+}
 
 #define EXPORT_SYMBOL_GPL(name)
 

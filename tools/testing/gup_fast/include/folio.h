@@ -109,7 +109,7 @@ static __always_inline unsigned int compound_order(struct page *page)
 	return folio_test_large(folio) ? READ_ONCE(folio->_flags_1) & 0xff : 0;
 }
 
-#define compound_nr(page)		(1UL << compound_order(page))
+#define folio_page(folio, n)		(&(folio)->page + (n))
 #define folio_page_idx(folio, p)	((unsigned long)((p) - &(folio)->page))
 #define folio_large_nr_pages(folio)	((unsigned long)READ_ONCE((folio)->_nr_pages))
 #define folio_has_pincount(folio)	folio_test_large(folio)
@@ -158,11 +158,20 @@ static inline bool gup_must_unshare(void *vma, unsigned int flags, struct page *
 #define folio_ref_add(folio, nr)	atomic_add(nr, &(folio)->_refcount)
 #define folio_ref_try_add(folio, nr)	atomic_add_unless(&(folio)->_refcount, nr, 0)
 
+#define folio_ref_sub_and_test(folio, nr)	atomic_sub_and_test(nr, &(folio)->_refcount)
+#define page_ref_tracepoint_active(name)	false
+#define __page_ref_mod_unless(page, nr, added)	((void)0)
+
 /* A walk never holds the last reference; if it did, the page would be lost. */
+static inline void __folio_put(struct folio *folio)
+{
+	harness_warn();
+}
+
 static inline void folio_put_refs(struct folio *folio, int refs)
 {
-	if (atomic_sub_and_test(refs, &folio->_refcount))
-		harness_warn();
+	if (folio_ref_sub_and_test(folio, refs))
+		__folio_put(folio);
 }
 
 /* Node statistics: per CPU, and carried over when they grow too large. */

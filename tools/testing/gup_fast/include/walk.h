@@ -68,14 +68,4 @@ static inline void lockdep_assert_lockless_walk(void)
 }
 #endif /* HARNESS_DEBUG */
 
-/* Nobody waits for this thread to let another one run. */
-static inline bool need_resched(void)
-{
-	return false;
-}
-
-static inline void cond_resched(void)
-{
-}
-
 #endif /* _GUP_FAST_WALK_H */
