@@ -57,6 +57,10 @@ static inline void gup_fast_speculate_end(void)
 /*
  * As folio_ref_try_add(), but counts that overflowed are not added to, and
  * @contended tells when another CPU changed the count at the same time.
+ *
+ * Between the read and the write of the count the page may be freed and used
+ * for anything. Its struct page stays writable, because the walk is an RCU
+ * reader or has interrupts disabled.
  */
 static __always_inline bool gup_fast_ref_try_add(struct folio *folio, int refs,
 						 bool *contended)
@@ -64,6 +68,8 @@ static __always_inline bool gup_fast_ref_try_add(struct folio *folio, int refs,
 	int old = folio_ref_count(folio);
 	bool added = false;
 
+	if (old)
+		lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_COUNT);
 	while (old > 0) {
 		added = atomic_try_cmpxchg(&folio->_refcount, &old, old + refs);
 		if (likely(added))

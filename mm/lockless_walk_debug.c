@@ -9,6 +9,7 @@
  *                   the first entry
  *   delay_read_us   the same between reading the entries and taking the
  *                   references
+ *   delay_count_us  the same between reading a reference count and adding to it
  *   delay_ref_us    the same between taking the references and validating
  *   delay_edit_us   the same for a THP collapse, whoever does it, between its
  *                   look at the reference counts and its edit of the table
@@ -68,6 +69,7 @@ static int __init lockless_walk_debug_init(void)
 	static const char * const delay[NR_LOCKLESS_WALK_WINDOWS] = {
 		[LOCKLESS_WALK_WINDOW_PATH]	= "delay_path_us",
 		[LOCKLESS_WALK_WINDOW_READ]	= "delay_read_us",
+		[LOCKLESS_WALK_WINDOW_COUNT]	= "delay_count_us",
 		[LOCKLESS_WALK_WINDOW_REF]	= "delay_ref_us",
 		[LOCKLESS_WALK_WINDOW_EDIT]	= "delay_edit_us",
 	};

@@ -11,6 +11,7 @@ struct page;
 enum lockless_walk_debug_window {
 	LOCKLESS_WALK_WINDOW_PATH,	/* walk: path read, no entry read yet */
 	LOCKLESS_WALK_WINDOW_READ,	/* walk: entries read, no reference taken yet */
+	LOCKLESS_WALK_WINDOW_COUNT,	/* walk: a reference count read, not added to yet */
 	LOCKLESS_WALK_WINDOW_REF,	/* walk: references taken, not validated yet */
 	LOCKLESS_WALK_WINDOW_EDIT,	/* collapse: counted, table not edited yet */
 	NR_LOCKLESS_WALK_WINDOWS,

@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hold a GUP-fast walk while the struct page it has found goes away: becomes a
+ * tail page of an optimized hugetlb folio, which is read-only, or is offlined,
+ * and perhaps onlined again. Where nobody waits for the walk, the kernel oopses
+ * or warns, or this test finds that the system call was over too early.
+ *
+ * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk. Tests that
+ * offline memory leave it online, in the zone it was in.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "../../../../mm/gup_test.h"
+#include "kselftest_harness.h"
+#include "vm_util.h"
+
+#define HOOK		"/sys/kernel/debug/lockless_walk/"
+#define HUGETLB		"/proc/sys/vm/"
+#define MEMORY		"/sys/devices/system/memory/"
+
+#define ATTEMPTS	10
+#define HOLD_MS		1500
+#define OFFLINE_HOLD_MS	4000
+#define KPF_HUGE	BIT_ULL(17)
+
+/* Blocks of huge page size that are freed under the walk, and taken again. */
+#define BLOCKS		24
+
+/* Pages that have to be migrated before the one that the walk has found. */
+#define FILL_PAGES	8192
+
+struct memmap {
+	int gup, pagemap, kpageflags;
+	size_t pmd_size;
+	char *area;		/* freed under the walk */
+	size_t area_size;
+	char *page;		/* in it: the one that is pinned */
+	uint64_t pfn;
+	int block;		/* of memory, that was offlined */
+	int (*update)(struct memmap *m);
+
+	bool go;
+	uint64_t pin_end, update_end;
+	int update_error;
+	unsigned long hits;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+/* 0 or an errno: write_num() would exit. */
+static int write_word(const char *path, const char *word)
+{
+	int fd = open(path, O_WRONLY), error = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, word, strlen(word)) < 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+static void set_hook(const char *window, unsigned int ms)
+{
+	write_num(HOOK "pid", 0);
+	write_num(HOOK "delay_read_us", 0);
+	write_num(HOOK "delay_count_us", 0);
+	write_num(HOOK "hits", 0);
+	if (!ms)
+		return;
+	write_num(window, ms * 1000);
+	write_num(HOOK "pid", getpid());
+}
+
+/* The update begins when the walk is inside, and is over before or after it. */
+static void *updater(void *arg)
+{
+	struct memmap *m = arg;
+
+	while (!__atomic_load_n(&m->go, __ATOMIC_ACQUIRE) ||
+	       !read_num(HOOK "hits"))
+		usleep(500);
+	m->update_error = m->update(m);
+	m->update_end = now_ms();
+	return NULL;
+}
+
+/* Returns whether there was a reference to be had. */
+static bool pin(struct memmap *m)
+{
+	struct pin_longterm_test args = {
+		.addr = (uintptr_t)m->page,
+		.size = psize(),
+		.flags = PIN_LONGTERM_TEST_FLAG_USE_FAST |
+			 PIN_LONGTERM_TEST_FLAG_USE_WRITE,
+	};
+	int ret;
+
+	__atomic_store_n(&m->go, true, __ATOMIC_RELEASE);
+	ret = ioctl(m->gup, PIN_LONGTERM_TEST_START, &args);
+	m->pin_end = now_ms();
+	m->hits = read_num(HOOK "hits");
+	write_num(HOOK "pid", 0);
+	ioctl(m->gup, PIN_LONGTERM_TEST_STOP);
+	return !ret;
+}
+
+/* An update that nobody held up returns while the walk is still inside. */
+static bool update_over_early(const struct memmap *m)
+{
+	return m->update_end + 50 < m->pin_end;
+}
+
+FIXTURE(gup_fast_memmap)
+{
+	struct memmap m;
+	unsigned long nr_hugepages, overcommit, optimize;
+};
+
+FIXTURE_SETUP(gup_fast_memmap)
+{
+	struct memmap *m = &self->m;
+
+	memset(self, 0, sizeof(*self));
+	m->block = -1;
+	m->gup = open("/sys/kernel/debug/gup_test", O_RDWR);
+	if (m->gup < 0 || access(HOOK "delay_count_us", W_OK))
+		SKIP(return, "needs root, CONFIG_GUP_TEST, CONFIG_DEBUG_LOCKLESS_WALK");
+	m->pagemap = open("/proc/self/pagemap", O_RDONLY);
+	m->kpageflags = open("/proc/kpageflags", O_RDONLY);
+	ASSERT_GE(m->pagemap, 0);
+	ASSERT_GE(m->kpageflags, 0);
+	m->pmd_size = read_pmd_pagesize();
+	if (!m->pmd_size)
+		SKIP(return, "needs THP");
+	if (!access(HUGETLB "nr_hugepages", R_OK)) {
+		self->nr_hugepages = read_num(HUGETLB "nr_hugepages");
+		self->overcommit = read_num(HUGETLB "nr_overcommit_hugepages");
+	}
+	if (!access(HUGETLB "hugetlb_optimize_vmemmap", R_OK))
+		self->optimize = read_num(HUGETLB "hugetlb_optimize_vmemmap");
+}
+
+FIXTURE_TEARDOWN(gup_fast_memmap)
+{
+	struct memmap *m = &self->m;
+
+	if (m->gup < 0 || !m->pmd_size)
+		return;
+	set_hook(NULL, 0);
+	if (m->area)
+		munmap(m->area, m->area_size);
+	if (!access(HUGETLB "hugetlb_optimize_vmemmap", R_OK)) {
+		write_num(HUGETLB "nr_hugepages", self->nr_hugepages);
+		write_num(HUGETLB "nr_overcommit_hugepages", self->overcommit);
+		write_num(HUGETLB "hugetlb_optimize_vmemmap", self->optimize);
+	}
+}
+
+/* ---- The page becomes a tail page of an optimized hugetlb folio. ---- */
+
+static void *map_aligned(size_t size, size_t align)
+{
+	char *p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *q = (char *)(((uintptr_t)p + align - 1) & -align);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, q - p);
+	munmap(q + size, p + align - q);
+	return q;
+}
+
+/* Small pages that fill blocks of huge page size: THPs, split. */
+static const char *map_blocks(struct memmap *m)
+{
+	char cmd[96];
+
+	m->area_size = BLOCKS * m->pmd_size;
+	m->area = map_aligned(m->area_size, m->pmd_size);
+	if (!m->area)
+		return "needs memory";
+	madvise(m->area, m->area_size, MADV_HUGEPAGE);
+	/* Zeroes would become the zero page when they are split. */
+	memset(m->area, 1, m->area_size);
+	if (madvise(m->area, m->area_size, MADV_COLLAPSE))
+		return "needs THPs";
+	snprintf(cmd, sizeof(cmd), "%d,%p,%p", getpid(), m->area, m->area + m->area_size);
+	if (write_word("/sys/kernel/debug/split_huge_pages", cmd))
+		return "needs split_huge_pages in debugfs";
+
+	/* The last page of the first block: its struct page becomes read-only. */
+	m->page = m->area + m->pmd_size - psize();
+	m->pfn = pagemap_get_pfn(m->pagemap, m->page);
+	if (pagemap_get_pfn(m->pagemap, m->area) + m->pmd_size / psize() - 1 != m->pfn ||
+	    (m->pfn + 1) % (m->pmd_size / psize()))
+		return "needs physically contiguous pages";
+	return NULL;
+}
+
+static bool in_hugetlb(struct memmap *m)
+{
+	uint64_t flags = 0;
+
+	if (pread(m->kpageflags, &flags, sizeof(flags), m->pfn * sizeof(flags)) !=
+	    sizeof(flags))
+		return false;
+	return flags & KPF_HUGE;
+}
+
+/* Many folios at once: hugetlb_vmemmap_optimize_folios(). */
+static int take_by_list(struct memmap *m)
+{
+	write_num(HUGETLB "nr_hugepages", read_num(HUGETLB "nr_hugepages") + 2 * BLOCKS);
+	return 0;
+}
+
+/* One by one, as surplus: hugetlb_vmemmap_optimize_folio(). */
+static int take_singly(struct memmap *m)
+{
+	size_t size = 2 * BLOCKS * m->pmd_size;
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	return p == MAP_FAILED ? errno : 0;
+}
+
+static int free_and_take(struct memmap *m, int (*take)(struct memmap *m))
+{
+	if (munmap(m->area, m->area_size))
+		return errno;
+	m->area = NULL;
+	return take(m);
+}
+
+static int update_list(struct memmap *m)
+{
+	return free_and_take(m, take_by_list);
+}
+
+static int update_single(struct memmap *m)
+{
+	return free_and_take(m, take_singly);
+}
+
+/*
+ * CPU 0: pin			CPU 1: munmap, allocate huge pages
+ * read the count of P: 1
+ *				free P; it is a tail page of a hugetlb folio
+ *				make its struct page read-only
+ * compare and exchange the count: oops
+ */
+static void hugetlb_takes_page(struct __test_metadata *_metadata,
+			       struct memmap *m, int (*update)(struct memmap *m))
+{
+	const char *why;
+	pthread_t thread;
+	int taken = 0;
+
+	if (access(HUGETLB "hugetlb_optimize_vmemmap", W_OK))
+		SKIP(return, "needs CONFIG_HUGETLB_PAGE_OPTIMIZE_VMEMMAP");
+	write_num(HUGETLB "nr_hugepages", 0);
+	write_num(HUGETLB "hugetlb_optimize_vmemmap", 1);
+	write_num(HUGETLB "nr_overcommit_hugepages", update == update_single ? 4096 : 0);
+
+	for (int i = 0; i < ATTEMPTS && !taken; i++) {
+		m->go = false;
+		m->update = update;
+		why = map_blocks(m);
+		if (why)
+			SKIP(return, "%s", why);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, updater, m));
+		set_hook(HOOK "delay_count_us", HOLD_MS);
+		EXPECT_FALSE(pin(m));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		ASSERT_EQ(0, m->update_error);
+		EXPECT_GE(m->hits, 1);
+		EXPECT_FALSE(update_over_early(m));
+		taken += in_hugetlb(m);
+	}
+	if (!taken)
+		SKIP(return, "the page never was in a hugetlb folio");
+}
+
+TEST_F(gup_fast_memmap, hugetlb_list)
+{
+	hugetlb_takes_page(_metadata, &self->m, update_list);
+}
+
+TEST_F(gup_fast_memmap, hugetlb_single)
+{
+	hugetlb_takes_page(_metadata, &self->m, update_single);
+}
+
+/* ---- The page's memory goes offline. ---- */
+
+static int set_state(int block, const char *state)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), MEMORY "memory%d/state", block);
+	return write_word(path, state);
+}
+
+static uint64_t pages_in_block(void)
+{
+	FILE *f = fopen(MEMORY "block_size_bytes", "r");
+	unsigned long size = 0;
+
+	if (!f || fscanf(f, "%lx", &size) != 1)
+		size = 0;
+	if (f)
+		fclose(f);
+	return size / psize();
+}
+
+/* The node of a memory block, or -1. */
+static int node_of(int block)
+{
+	char path[64];
+
+	for (int node = 0; node < 64; node++) {
+		snprintf(path, sizeof(path), MEMORY "memory%d/node%d", block, node);
+		if (!access(path, F_OK))
+			return node;
+	}
+	return -1;
+}
+
+/* The highest block that can be offlined, online again as movable. */
+static int movable_block(void)
+{
+	DIR *dir = opendir(MEMORY);
+	struct dirent *d;
+	int block, max = -1;
+
+	while (dir && (d = readdir(dir)))
+		if (sscanf(d->d_name, "memory%d", &block) == 1 && block > max)
+			max = block;
+	if (dir)
+		closedir(dir);
+	for (block = max; block > 0; block--) {
+		if (set_state(block, "offline"))
+			continue;
+		if (!set_state(block, "online_movable"))
+			return block;
+		set_state(block, "online");
+	}
+	return -1;
+}
+
+/* A page of ours in the block that goes offline. */
+struct victim {
+	char *page;
+	uint64_t pfn;
+};
+
+/* Fill some of the block, and find our first and last page in it. */
+static bool fill_block(struct memmap *m, struct victim *first, struct victim *last)
+{
+	uint64_t size = pages_in_block(), pfn;
+	unsigned long mask = 1UL << node_of(m->block);
+	int ours = 0;
+
+	m->area_size = size * psize();
+	m->area = mmap(NULL, m->area_size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m->area == MAP_FAILED) {
+		m->area = NULL;
+		return false;
+	}
+	madvise(m->area, m->area_size, MADV_NOHUGEPAGE);
+	/* MPOL_BIND, and below MPOL_DEFAULT: they may move to any node. */
+	syscall(SYS_mbind, m->area, m->area_size, 2, &mask, 65, 0);
+	first->pfn = -1;
+	last->pfn = 0;
+	for (char *p = m->area; p < m->area + m->area_size && ours < FILL_PAGES; p += psize()) {
+		*p = 1;
+		pfn = pagemap_get_pfn(m->pagemap, p);
+		if (pfn / size != (uint64_t)m->block)
+			continue;
+		ours++;
+		if (pfn < first->pfn)
+			*first = (struct victim) { p, pfn };
+		if (pfn > last->pfn)
+			*last = (struct victim) { p, pfn };
+	}
+	syscall(SYS_mbind, m->area, m->area_size, 0, NULL, 0, 0);
+	return ours > FILL_PAGES / 2;
+}
+
+static bool moved(struct memmap *m, const struct victim *v)
+{
+	return pagemap_get_pfn(m->pagemap, v->page) != v->pfn;
+}
+
+static void *offliner(void *arg)
+{
+	struct memmap *m = arg;
+
+	m->update_error = m->update(m);
+	m->update_end = now_ms();
+	return NULL;
+}
+
+static int update_offline(struct memmap *m)
+{
+	return set_state(m->block, "offline");
+}
+
+/* Online again at once, while the walk may still look at the struct page. */
+static int update_offline_online(struct memmap *m)
+{
+	return set_state(m->block, "offline") ?: set_state(m->block, "online_movable");
+}
+
+/*
+ * CPU 0: pin			CPU 1: offline memory
+ * read pte: P
+ *				migrate P, take it off the free lists
+ *				poison its struct page, initialise it again
+ * take a reference on P
+ *
+ * Offlining waits for walks before it begins, as it happens, so the walk must
+ * come later: when pages at one end of the block have been migrated, and P at
+ * the other end has not.
+ */
+static void memory_goes_offline(struct __test_metadata *_metadata,
+				struct memmap *m, int (*update)(struct memmap *m))
+{
+	struct victim first, last, *rest;
+	pthread_t thread;
+
+	if (access(MEMORY "block_size_bytes", R_OK))
+		SKIP(return, "needs CONFIG_MEMORY_HOTREMOVE");
+	m->block = movable_block();
+	if (m->block < 0)
+		SKIP(return, "needs a block of memory that can be offlined");
+	if (!fill_block(m, &first, &last)) {
+		set_state(m->block, "offline");
+		set_state(m->block, "online_kernel");
+		SKIP(return, "needs pages in the block");
+	}
+
+	m->update = update;
+	set_hook(HOOK "delay_read_us", OFFLINE_HOLD_MS);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, offliner, m));
+	while (!moved(m, &first) && !moved(m, &last) && !m->update_end)
+		;
+	rest = moved(m, &first) ? &last : &first;
+	m->page = rest->page;
+	EXPECT_FALSE(moved(m, rest));
+	pin(m);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, m->update_error);
+	EXPECT_GE(m->hits, 1);
+	EXPECT_FALSE(update_over_early(m));
+	TH_LOG("memory block %d; the update was over %lld ms %s the walk", m->block,
+	       llabs((long long)(m->update_end - m->pin_end)),
+	       m->update_end < m->pin_end ? "before" : "after");
+
+	set_state(m->block, "offline");
+	EXPECT_EQ(0, set_state(m->block, "online_kernel"));
+}
+
+TEST_F_TIMEOUT(gup_fast_memmap, offline, 120)
+{
+	memory_goes_offline(_metadata, &self->m, update_offline);
+}
+
+TEST_F_TIMEOUT(gup_fast_memmap, offline_online, 120)
+{
+	memory_goes_offline(_metadata, &self->m, update_offline_online);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Guest side of workbench/run/bench-memmap: run.sh of a guest. Prints what
+# memmap_cost prints, each line with "MEMMAP " in front of it.
+set -u
+
+[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing
+status=0
+for what in 'list 256' 'single 32' offline; do
+	# shellcheck disable=SC2086	# two words
+	/bench/memmap_cost $what >/tmp/out 2>&1 || status=1
+	sed 's/^/MEMMAP /' /tmp/out
+done
+exit $status
