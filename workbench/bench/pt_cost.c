@@ -379,7 +379,6 @@ static void irqsoff_all(char **sizes)
 /* ---- Unmapping of huge pages. ---- */
 
 #define THPS		(GB / (2 * MB))
-#define ROUNDS		3
 #define RCU_EVENTS	TRACING "events/rcu/"
 
 struct thp_run {
@@ -539,13 +538,10 @@ static void thp(const char *how)
 	run_on(0);
 	write_to(TRACING "tracing_on", "0");
 	write_to(TRACING "buffer_size_kb", "8192");
+	printf("thp/%s-1G-callbacks\tcallbacks\t%lu\n", how, thp_callbacks(&run));
 	thp_once(&run, NULL, false);
-	for (int i = 0; i < ROUNDS; i++) {
-		thp_once(&run, NULL, false);
-		printf("thp/%s-1G\tMinsn\t%.3f\n", how, (run.ns[1] - run.ns[0]) / 1e6);
-		printf("thp/%s-1G-callbacks\tcallbacks\t%lu\n", how, thp_callbacks(&run));
-		printf("thp/%s-1G-rcu\tMinsn\t%.3f\n", how, thp_callback_ms(&run));
-	}
+	printf("thp/%s-1G\tMinsn\t%.3f\n", how, (run.ns[1] - run.ns[0]) / 1e6);
+	printf("thp/%s-1G-rcu\tMinsn\t%.3f\n", how, thp_callback_ms(&run));
 }
 
 int main(int argc, char **argv)
