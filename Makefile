@@ -40,7 +40,7 @@ selftests: ## all mm selftests of the base, and ours: 25 min
 stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out: 6 min
 	@workbench/run/conformance stress
 
-mutants: ## walks and updaters made wrong on purpose, which our tests must notice: MUTMIN
+mutants: ## walks and updaters made wrong on purpose, which our tests must notice: 3 min when built
 	@workbench/run/check mutants
 
 check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 1 to 2 h)
