@@ -169,11 +169,13 @@ void harness_step(void)
 		harness_hooks.step();
 }
 
-/* Speculative references are held in one window, and never where a walk ends. */
+/* Preemption is disabled while the walk takes references, until they are valid. */
 void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 {
-	if (window == LOCKLESS_WALK_WINDOW_REF ? !harness_preempt_count :
-	    window != LOCKLESS_WALK_WINDOW_ORDER && harness_preempt_count)
+	bool speculative = window == LOCKLESS_WALK_WINDOW_COUNT ||
+			   window == LOCKLESS_WALK_WINDOW_REF;
+
+	if (speculative != !!harness_preempt_count)
 		harness_warn();
 	if (harness_hooks.delay)
 		harness_hooks.delay(window);
