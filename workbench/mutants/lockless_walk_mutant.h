@@ -14,6 +14,7 @@
 	mutant(no_p4d_reread)						\
 	mutant(no_pgd_reread)						\
 	mutant(entry_before_path) /* validates the entry first */	\
+	mutant(preempted_ref)	/* may be preempted with speculative references */ \
 	mutant(no_grace_period)	/* frees a deposited table at once */	\
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
 	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \
