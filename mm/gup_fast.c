@@ -325,7 +325,7 @@ static unsigned int gup_fast_exclusive(struct page *page, unsigned int nr,
 	return i;
 }
 
-/* Of @nr entries that map @folio from @page on, how many pass step (4)? */
+/* How many of @nr entries that map @folio from @page on pass step (4)? */
 static unsigned int gup_fast_large_valid(struct gup_fast *g, pte_t *ptep,
 					 pte_t pte, struct folio *folio,
 					 struct page *page, unsigned int nr)

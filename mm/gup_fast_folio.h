@@ -15,8 +15,8 @@
 /*
  * From step (3) to step (5) the references of a batch are speculative: the page
  * may not be mapped here any more, and then they are dropped. Meanwhile they
- * are in the way of everybody who counts: migration, allocation from CMA,
- * memory offlining, THP split, KSM, folio_maybe_dma_pinned().
+ * disturb code that reads the count: migration, allocation from CMA, memory
+ * offlining, THP split, KSM, folio_maybe_dma_pinned().
  *
  * A walk under RCU can be preempted:
  *

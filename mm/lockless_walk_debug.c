@@ -11,7 +11,7 @@
  *                   references
  *   delay_count_us  the same between reading a reference count and adding to it
  *   delay_ref_us    the same between taking the references and validating
- *   delay_edit_us   the same for a THP collapse, whoever does it, between its
+ *   delay_edit_us   the same for a THP collapse by any task, between its
  *                   look at the reference counts and its edit of the table
  *   hits            windows that were held open so far; write 0 to reset
  *   stale           walks that found themselves in a table that was freed

@@ -172,7 +172,7 @@ static void area_map(struct kunit *test, struct area *a, const struct layout *l)
 		  ilog2(size) << MAP_HUGE_SHIFT);
 }
 
-/* Of a file, the PTEs come back only by faults. */
+/* The PTEs of a file mapping come back only by faults. */
 static void split_leaves(unsigned long addr, unsigned int nr)
 {
 	struct mm_struct *mm = current->mm;

@@ -9,7 +9,7 @@
  * do not hear the broadcast, and those of erratum 798181, get an IPI. So it
  * depends on the CPU whether a flush waits for a walk that has interrupts
  * disabled, and a walk may conclude nothing from one. With a single CPU nobody
- * is interrupted at all: whoever frees a table may run in the middle of a
+ * is interrupted at all: code that frees a table may run in the middle of a
  * preempted walk.
  *
  * Hardware writes no entry: accessed and dirty are kept by software, under the
