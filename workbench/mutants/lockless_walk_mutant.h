@@ -16,6 +16,8 @@
 	mutant(entry_before_path) /* validates the entry first */	\
 	mutant(preempted_ref)	/* may be preempted with speculative references */ \
 	mutant(no_grace_period)	/* frees a deposited table at once */	\
+	mutant(no_vmemmap_wait)	/* optimizes vmemmap under RCU readers */ \
+	mutant(no_offline_wait)	/* poisons the memmap under RCU readers */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
 	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \
 	mutant(track_wrong_mm)	/* waits for the walks of all other mms */ \
