@@ -8,10 +8,13 @@
 #include <err.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,6 +110,39 @@ static inline void fill_small(char *p, size_t size)
 		err(1, "MADV_NOHUGEPAGE");
 	for (size_t i = 0; i < size; i += getpagesize())
 		p[i] = 1;
+}
+
+/* A child that runs @begin, if there is one, and then stays until it is ended. */
+static inline pid_t start_child(void (*begin)(void *arg), void *arg)
+{
+	int ready[2];
+	pid_t child;
+	char c = 0;
+
+	if (pipe(ready))
+		err(1, "pipe");
+	child = fork();
+	if (child < 0)
+		err(1, "fork");
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (begin)
+			begin(arg);
+		if (write(ready[1], &c, 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) != 1)
+		errx(1, "no child");
+	close(ready[0]);
+	return child;
+}
+
+static inline void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 #endif /* _PT_UTIL_H */

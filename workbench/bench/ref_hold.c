@@ -17,7 +17,6 @@
 #include <err.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,9 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <mm/gup_test.h>
 #include "pt_util.h"
@@ -83,36 +80,6 @@ static void start_walkers(void)
 
 /* ---- Memory that is shared with a child ---- */
 
-static pid_t share(void)
-{
-	int ready[2];
-	pid_t child;
-	char c = 0;
-
-	if (pipe(ready))
-		err(1, "pipe");
-	child = fork();
-	if (child < 0)
-		err(1, "fork");
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (write(ready[1], &c, 1) == 1)
-			pause();
-		_exit(0);
-	}
-	close(ready[1]);
-	if (read(ready[0], &c, 1) != 1)
-		errx(1, "no child");
-	close(ready[0]);
-	return child;
-}
-
-static void unshare_all(pid_t child)
-{
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-}
-
 /* Nobody may pin it before it is shared: map and fill it somewhere else. */
 static pid_t fill(int advice)
 {
@@ -123,7 +90,7 @@ static pid_t fill(int advice)
 	if (madvise(p, area_size, advice))
 		err(1, "madvise");
 	memset(p, 1, area_size);
-	child = share();
+	child = start_child(NULL, NULL);
 	if (mremap(p, area_size, area_size, MREMAP_MAYMOVE | MREMAP_FIXED, area) != area)
 		err(1, "mremap");
 	munmap(p + area_size, huge);
@@ -133,7 +100,7 @@ static pid_t fill(int advice)
 static void clear(pid_t child)
 {
 	map_at(area, area_size);
-	unshare_all(child);
+	end_child(child);
 }
 
 /* ---- Counting ---- */

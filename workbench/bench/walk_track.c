@@ -24,7 +24,6 @@
 #include <err.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +32,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include <mm/gup_test.h>
 #include "pt_util.h"
@@ -108,7 +106,7 @@ static void *busy(void *cpu)
 }
 
 /* CPUs from 1 on, @walkers of them walking. This thread has CPU 0. */
-static void start_others(int walkers)
+static void start_others(long walkers)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	pthread_t thread;
@@ -121,25 +119,9 @@ static void start_others(int walkers)
 		pause_cpu();
 }
 
-static pid_t start_another_process(int walkers)
+static void start_walkers(void *nr)
 {
-	int ready[2];
-	pid_t child;
-	char c = 0;
-
-	if (pipe(ready))
-		err(1, "pipe");
-	child = fork();
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		start_others(walkers);
-		if (write(ready[1], &c, 1) == 1)
-			pause();
-		_exit(0);
-	}
-	if (read(ready[0], &c, 1) != 1)
-		errx(1, "the other process");
-	return child;
+	start_others((intptr_t)nr);
 }
 
 /* ---- Counting ---- */
@@ -236,7 +218,7 @@ static void collapse(const char *who)
 	uint64_t from;
 
 	if (!strcmp(who, "others"))
-		child = start_another_process(cpus - 1);
+		child = start_child(start_walkers, (void *)(intptr_t)(cpus - 1));
 	start_others(!strcmp(who, "one") ? 1 : !strcmp(who, "all") ? cpus - 1 : 0);
 	stop = child;	/* this mm has been on all CPUs, and leaves them to the other */
 	prepare_to_count();
@@ -254,7 +236,7 @@ static void collapse(const char *who)
 	print_count("collapse", name, &count);
 	show_waits();
 	if (child)
-		kill(child, SIGKILL);
+		end_child(child);
 }
 
 static void unmap(void)
