@@ -69,7 +69,6 @@ struct gup_fast {
 	pud_t *pudp, pud;
 	pmd_t *pmdp, pmd;
 
-	bool contended;			/* take small folios one by one */
 	int nid;			/* the node of nr_acquired */
 	unsigned long nr_acquired;	/* pins not in the statistics yet */
 };
@@ -398,17 +397,16 @@ static unsigned int gup_fast_small_read(struct gup_fast_entry *e, pte_t *ptep,
 }
 
 /* Step (3): up to the first page that cannot be had. */
-static unsigned int gup_fast_small_grab(struct gup_fast *g,
-					struct gup_fast_entry *e,
-					unsigned int nr)
+static unsigned int gup_fast_small_grab(struct gup_fast_entry *e,
+					unsigned int nr, unsigned int flags,
+					bool *contended)
 {
-	const unsigned int flags = g->flags;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		if ((flags & FOLL_PIN) && is_zero_page(e[i].page))
 			break;
-		if (!gup_fast_grab_small(e[i].page, flags, &g->contended))
+		if (!gup_fast_grab_small(e[i].page, flags, contended))
 			break;
 	}
 	return i;
@@ -468,6 +466,18 @@ static void gup_fast_small_drop(struct gup_fast_entry *e, unsigned int nr,
 }
 
 /*
+ * Another CPU changed a count in the moment that this one did. Both are likely
+ * to walk the same pages at the same pace, and take the struct pages of a group
+ * away from each other, before and after their turn. Let the other one get a
+ * group ahead.
+ */
+static void gup_fast_stand_back(void)
+{
+	for (int i = 0; i < GUP_FAST_GROUP; i++)
+		cpu_relax();
+}
+
+/*
  * Entries of small folios: one reference each, but the path is validated only
  * once for all of them, and their struct pages are fetched side by side.
  * Returns the number of pages taken; 0 means stop.
@@ -477,11 +487,12 @@ static unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep, pte_t pte,
 {
 	struct gup_fast_entry e[GUP_FAST_GROUP] __uninitialized;
 	unsigned int nr, valid = 0;
+	bool contended = false;
 
 	nr = gup_fast_small_read(e, ptep, pte, min(max, GUP_FAST_GROUP), g->flags);
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	gup_fast_speculate_begin();
-	nr = gup_fast_small_grab(g, e, nr);
+	nr = gup_fast_small_grab(e, nr, g->flags, &contended);
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	if (likely(nr && gup_fast_path_same(g, PGTABLE_LEVEL_PTE)))
@@ -490,6 +501,8 @@ static unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep, pte_t pte,
 		gup_fast_small_drop(e + valid, nr - valid, g->flags);
 	else
 		gup_fast_speculate_end();
+	if (unlikely(contended))
+		gup_fast_stand_back();
 	return valid;
 }
 
@@ -502,11 +515,13 @@ static bool gup_fast_is_small(struct folio *folio, struct page *page)
 static bool gup_fast_one_grab(struct gup_fast *g, struct folio *folio,
 			      struct page *page)
 {
+	bool contended;
+
 	if (!gup_fast_is_small(folio, page))
 		return gup_fast_grab_large(folio, page, 1, g->flags);
 
 	gup_fast_speculate_begin();
-	if (!gup_fast_grab_small(page, g->flags, &g->contended)) {
+	if (!gup_fast_grab_small(page, g->flags, &contended)) {
 		gup_fast_speculate_end();
 		return false;
 	}
@@ -566,14 +581,7 @@ static unsigned int gup_fast_zero(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	return 1;
 }
 
-/*
- * The batch that begins with @pte, of @max pages at most.
- *
- * When another CPU changed a count in the moment that this one did, both are
- * likely to walk the same pages, at the same pace. The struct pages that a
- * group fetches side by side then go back and forth between the two, before and
- * after their turn. Taking them one by one, each is used while it is here.
- */
+/* The batch that begins with @pte, of @max pages at most. */
 static unsigned int gup_fast_batch(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				   unsigned int max)
 {
@@ -581,7 +589,7 @@ static unsigned int gup_fast_batch(struct gup_fast *g, pte_t *ptep, pte_t pte,
 
 	if ((g->flags & FOLL_PIN) && unlikely(is_zero_page(page)))
 		return gup_fast_zero(g, ptep, pte, page);
-	if (max == 1 || (unlikely(g->contended) && !PageCompound(page)))
+	if (max == 1)
 		return gup_fast_one(g, ptep, pte, page);
 	if (PageCompound(page))
 		return gup_fast_large(g, ptep, pte, page, max);
@@ -608,7 +616,6 @@ static bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 		return false;
 
 	ptep = ptem;
-	g->contended = false;
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_PATH);
 	pte = lockless_walk_ptep_get(ptep);
 	lockless_walk_debug_table(pmd_page(g->pmd));

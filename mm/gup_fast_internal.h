@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/prefetch.h>
+#include <linux/processor.h>
 #include <linux/lockless_walk.h>
 #include <linux/secretmem.h>
 #include <linux/seqlock.h>

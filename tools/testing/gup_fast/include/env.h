@@ -178,6 +178,15 @@ static __always_inline void prefetchw(const void *p)
 #endif
 }
 
+static inline void cpu_relax(void)
+{
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#else
+	asm volatile("" ::: "memory");
+#endif
+}
+
 /* The sequence count that fork() holds odd while it write-protects. */
 typedef struct {
 	unsigned int sequence;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hold a GUP-fast walk while the struct page it has found goes away: becomes a
- * tail page of an optimized hugetlb folio, which is read-only, or is offlined,
- * and perhaps onlined again. Where nobody waits for the walk, the kernel oopses
- * or warns, or this test finds that the system call was over too early.
+ * tail page of an optimized hugetlb folio, which is read-only; is offlined, and
+ * perhaps onlined again or removed; or is memory of a device that goes away.
+ * Where nobody waits for the walk, the kernel oopses or warns, or this test finds
+ * that the system call was over too early.
  *
  * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk. Tests that
- * offline memory leave it online, in the zone it was in.
+ * offline memory leave it online, in the zone it was in. Those that remove memory
+ * need /dev/dax0.0, whose content is lost, of two memory blocks at least.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -31,6 +33,8 @@
 #define HOOK		"/sys/kernel/debug/lockless_walk/"
 #define HUGETLB		"/proc/sys/vm/"
 #define MEMORY		"/sys/devices/system/memory/"
+#define DAX		"dax0.0"
+#define DAX_DRIVERS	"/sys/bus/dax/drivers/"
 
 #define ATTEMPTS	10
 #define HOLD_MS		1500
@@ -39,6 +43,8 @@
 
 /* Blocks of huge page size that are freed under the walk, and taken again. */
 #define BLOCKS		24
+
+#define MAX_BLOCKS	1024
 
 /* Pages that have to be migrated before the one that the walk has found. */
 #define FILL_PAGES	8192
@@ -78,6 +84,16 @@ static int write_word(const char *path, const char *word)
 		error = errno;
 	close(fd);
 	return error;
+}
+
+static void read_word(const char *path, char *word, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t len = fd < 0 ? 0 : read(fd, word, size - 1);
+
+	word[len > 0 ? len : 0] = 0;
+	if (fd >= 0)
+		close(fd);
 }
 
 static void set_hook(const char *window, unsigned int ms)
@@ -131,10 +147,23 @@ static bool update_over_early(const struct memmap *m)
 	return m->update_end + 50 < m->pin_end;
 }
 
+/* As it was found: bound to the driver that lets it be mapped. */
+static void give_dax_back(void)
+{
+	if (!access(DAX_DRIVERS "kmem/" DAX, F_OK)) {
+		write_word(DAX_DRIVERS "kmem/unbind", DAX);
+		write_word(DAX_DRIVERS "kmem/remove_id", DAX);
+	}
+	if (!access(DAX_DRIVERS "device_dax", F_OK) &&
+	    access(DAX_DRIVERS "device_dax/" DAX, F_OK))
+		write_word(DAX_DRIVERS "device_dax/bind", DAX);
+}
+
 FIXTURE(gup_fast_memmap)
 {
 	struct memmap m;
 	unsigned long nr_hugepages, overcommit, optimize;
+	char auto_online[32];
 };
 
 FIXTURE_SETUP(gup_fast_memmap)
@@ -159,6 +188,7 @@ FIXTURE_SETUP(gup_fast_memmap)
 	}
 	if (!access(HUGETLB "hugetlb_optimize_vmemmap", R_OK))
 		self->optimize = read_num(HUGETLB "hugetlb_optimize_vmemmap");
+	read_word(MEMORY "auto_online_blocks", self->auto_online, sizeof(self->auto_online));
 }
 
 FIXTURE_TEARDOWN(gup_fast_memmap)
@@ -170,6 +200,9 @@ FIXTURE_TEARDOWN(gup_fast_memmap)
 	set_hook(NULL, 0);
 	if (m->area)
 		munmap(m->area, m->area_size);
+	give_dax_back();
+	if (self->auto_online[0])
+		write_word(MEMORY "auto_online_blocks", self->auto_online);
 	if (!access(HUGETLB "hugetlb_optimize_vmemmap", R_OK)) {
 		write_num(HUGETLB "nr_hugepages", self->nr_hugepages);
 		write_num(HUGETLB "nr_overcommit_hugepages", self->overcommit);
@@ -339,6 +372,20 @@ static uint64_t pages_in_block(void)
 	return size / psize();
 }
 
+static bool block_exists(int block)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), MEMORY "memory%d", block);
+	return !access(path, F_OK);
+}
+
+static void note_blocks(bool *there)
+{
+	for (int block = 0; block < MAX_BLOCKS; block++)
+		there[block] = block_exists(block);
+}
+
 /* The node of a memory block, or -1. */
 static int node_of(int block)
 {
@@ -456,16 +503,8 @@ static void memory_goes_offline(struct __test_metadata *_metadata,
 	struct victim first, last, *rest;
 	pthread_t thread;
 
-	if (access(MEMORY "block_size_bytes", R_OK))
-		SKIP(return, "needs CONFIG_MEMORY_HOTREMOVE");
-	m->block = movable_block();
-	if (m->block < 0)
-		SKIP(return, "needs a block of memory that can be offlined");
-	if (!fill_block(m, &first, &last)) {
-		set_state(m->block, "offline");
-		set_state(m->block, "online_kernel");
+	if (!fill_block(m, &first, &last))
 		SKIP(return, "needs pages in the block");
-	}
 
 	m->update = update;
 	set_hook(HOOK "delay_read_us", OFFLINE_HOLD_MS);
@@ -483,19 +522,100 @@ static void memory_goes_offline(struct __test_metadata *_metadata,
 	TH_LOG("memory block %d; the update was over %lld ms %s the walk", m->block,
 	       llabs((long long)(m->update_end - m->pin_end)),
 	       m->update_end < m->pin_end ? "before" : "after");
+}
 
+/* The same with memory that is there when the system boots. */
+static void block_goes_offline(struct __test_metadata *_metadata,
+			       struct memmap *m, int (*update)(struct memmap *m))
+{
+	if (access(MEMORY "block_size_bytes", R_OK))
+		SKIP(return, "needs CONFIG_MEMORY_HOTREMOVE");
+	m->block = movable_block();
+	if (m->block < 0)
+		SKIP(return, "needs a block of memory that can be offlined");
+	memory_goes_offline(_metadata, m, update);
 	set_state(m->block, "offline");
 	EXPECT_EQ(0, set_state(m->block, "online_kernel"));
 }
 
 TEST_F_TIMEOUT(gup_fast_memmap, offline, 120)
 {
-	memory_goes_offline(_metadata, &self->m, update_offline);
+	block_goes_offline(_metadata, &self->m, update_offline);
 }
 
 TEST_F_TIMEOUT(gup_fast_memmap, offline_online, 120)
 {
-	memory_goes_offline(_metadata, &self->m, update_offline_online);
+	block_goes_offline(_metadata, &self->m, update_offline_online);
+}
+
+/* ---- The memory of the page goes away, and its struct page with it. ---- */
+
+static int update_remove(struct memmap *m)
+{
+	return set_state(m->block, "offline") ?:
+	       write_word(DAX_DRIVERS "kmem/unbind", DAX);
+}
+
+/* Make system memory of a device, and put one block of it online. */
+static int dax_block(void)
+{
+	bool old[MAX_BLOCKS];
+
+	note_blocks(old);
+	if (write_word(MEMORY "auto_online_blocks", "offline") ||
+	    write_word(DAX_DRIVERS "device_dax/unbind", DAX) ||
+	    write_word(DAX_DRIVERS "kmem/new_id", DAX))
+		return -1;
+	for (int block = 0; block < MAX_BLOCKS; block++)
+		if (!old[block] && !set_state(block, "online_movable"))
+			return block;
+	return -1;
+}
+
+TEST_F_TIMEOUT(gup_fast_memmap, remove, 120)
+{
+	if (access("/dev/" DAX, R_OK) || access(DAX_DRIVERS "kmem", F_OK))
+		SKIP(return, "needs /dev/" DAX ", CONFIG_DEV_DAX_KMEM");
+	self->m.block = dax_block();
+	if (self->m.block < 0)
+		SKIP(return, "needs a whole memory block in " DAX);
+	memory_goes_offline(_metadata, &self->m, update_remove);
+	EXPECT_FALSE(block_exists(self->m.block));
+}
+
+static int update_unbind(struct memmap *m)
+{
+	return write_word(DAX_DRIVERS "device_dax/unbind", DAX);
+}
+
+/*
+ * CPU 0: pin			CPU 1: unbind the driver of a device
+ * read pmd: P
+ *				unmap P, remove its struct page
+ * take a reference on P
+ */
+TEST_F_TIMEOUT(gup_fast_memmap, device_unbind, 120)
+{
+	struct memmap *m = &self->m;
+	pthread_t thread;
+	int fd = open("/dev/" DAX, O_RDWR);
+
+	if (fd < 0)
+		SKIP(return, "needs /dev/" DAX);
+	m->area_size = m->pmd_size;
+	m->area = mmap(NULL, m->area_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	ASSERT_NE(MAP_FAILED, m->area);
+	*m->area = 1;
+	m->page = m->area;
+	m->update = update_unbind;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, updater, m));
+	set_hook(HOOK "delay_read_us", HOLD_MS);
+	pin(m);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, m->update_error);
+	EXPECT_GE(m->hits, 1);
+	EXPECT_FALSE(update_over_early(m));
 }
 
 TEST_HARNESS_MAIN
