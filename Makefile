@@ -43,8 +43,8 @@ stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out:
 mutants: ## walks and updaters made wrong on purpose, which our tests must notice: 3 min when built
 	@workbench/run/check mutants
 
-check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; with KCSAN; with PAE: (empty: 1 to 2 h)
-	@workbench/run/check debug locking kcsan pae
+check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; KCSAN; PAE; no DEBUG_VM: (empty: 1 to 2 h)
+	@workbench/run/check debug locking kcsan plain pae
 
 matrix: ## every patch builds and boots; other pages and architectures: more than an hour
 	@workbench/run/matrix

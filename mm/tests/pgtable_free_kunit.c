@@ -259,7 +259,7 @@ static unsigned long pud_table_addr(unsigned int i)
 	return (i + 1) * P4D_SIZE + ADDR;
 }
 
-static pud_t *pud_table(unsigned long addr)
+static pud_t *pud_table_at(unsigned long addr)
 {
 	return p4d_pgtable(p4dp_get(p4d_offset(pgd_offset(current->mm, addr), addr)));
 }
@@ -274,7 +274,7 @@ static void map_pud_tables(struct kunit *test, pud_t **puds)
 						      MAP_PRIVATE | MAP_ANONYMOUS |
 						      MAP_FIXED_NOREPLACE, -1, 0), addr);
 		KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)addr), 0);
-		puds[i] = pud_table(addr);
+		puds[i] = pud_table_at(addr);
 	}
 }
 
@@ -290,7 +290,7 @@ static void map_slab_pud_tables(struct kunit *test, pud_t **puds)
 	if (mm_pud_folded(current->mm))
 		kunit_skip(test, "there are no PUD tables");
 	map_pud_tables(test, puds);
-	if (!PageSlab(virt_to_page(puds[0])))
+	if (!folio_test_slab(virt_to_folio(puds[0])))
 		kunit_skip(test, "PUD tables are pages");
 }
 
