@@ -27,8 +27,9 @@
  *  (C) looks at the reference count
  *
  * Either (C) sees the reference of (3), or (4) sees the cleared entry of (A).
- * Where nobody counts, the put of the last reference is (B): the page is used
- * again after it, and a reference to what it is then comes after it, too.
+ * An updater that does not read the count puts its reference. If that is the
+ * last one, the put is (B): the page is used again after it, and a reference to
+ * what it is then comes after it, too.
  *
  * An updater that detaches a table, edits its entries and attaches the same
  * table again releases the edits with the attaching store. This is why the
@@ -449,7 +450,7 @@ static unsigned int gup_fast_small_take(struct gup_fast *g,
 	return i;
 }
 
-/* Drop what was grabbed, and free what nobody else holds when that is over. */
+/* Drop what was grabbed. Free it after that, where it was the last reference. */
 static void gup_fast_small_drop(struct gup_fast_entry *e, unsigned int nr,
 				unsigned int flags)
 {

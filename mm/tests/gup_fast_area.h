@@ -441,7 +441,7 @@ static pte_t current_pte(unsigned long addr)
 /* Calling */
 
 /*
- * There is no pin_user_pages_fast_only(). But whoever has been killed gets
+ * There is no pin_user_pages_fast_only(). But a task that was killed gets
  * what the walk found, and -EINTR or -EFAULT if that is nothing.
  */
 static int pin_user_pages_walked(unsigned long start, int nr,

@@ -2,8 +2,8 @@
 /*
  * KUnit tests for GUP-fast, on a real mm with real mappings.
  *
- * What get_user_pages_fast() and its family promise, whoever walks the page
- * tables for them: the pages are those that are mapped, from the start on
+ * What get_user_pages_fast() and its family promise, by whichever walk of the
+ * page tables: the pages are those that are mapped, from the start on
  * without a gap; every page handed out is counted exactly once and nothing
  * else is; the walk alone takes all that it may and stops where it must.
  */
@@ -610,7 +610,7 @@ static void range_of_nothing(struct kunit *test)
 	struct area *a = area_new(test, &small_layout);
 	int ret;
 
-	/* The last page, so that whoever runs on does not get far. */
+	/* The last page, so that a walk that runs on does not get far. */
 	a->pages[0] = POISON;
 	ret = e->fn(page_addr(a, a->nr - 1), 0, 0, a->pages);
 	KUNIT_EXPECT_EQ(test, ret, 0);

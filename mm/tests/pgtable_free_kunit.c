@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for the freeing of page tables: none is freed while somebody
- * is in an RCU read-side critical section that began before it was unhooked,
- * all are freed after that, and nobody who unmaps has to wait for it.
+ * KUnit tests for the freeing of page tables: none is freed during an RCU
+ * read-side critical section that began before it was unhooked, all are freed
+ * after that, and unmapping does not wait for it.
  *
  * The tests hold a reference to each table that they look at, so that its page
  * is not used for another one when it is freed. Where tables share pages, a
@@ -236,7 +236,7 @@ static void unmap_failing(struct kunit *test, unsigned int nr, unsigned long int
 	expect_failures(test);
 }
 
-/* Every table on its own; and whoever unmaps does not wait for the reader. */
+/* Every table on its own; and unmapping does not wait for the reader. */
 static void no_memory_for_batch(struct kunit *test)
 {
 	unmap_failing(test, 8 * tables_per_page(), 1);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Lockless page-table walks on ARM with LPAE. Classic page tables have no bit
- * to mark special pages with, so nobody walks them.
+ * to mark special pages with, so GUP-fast does not walk them.
  *
  * TLBs of other CPUs are invalidated by operations that hardware broadcasts to
  * the inner-shareable domain. The DSB after them waits until no CPU uses the
- * old translation; it interrupts nobody, and does not wait for code. CPUs that
+ * old translation; it interrupts no CPU, and does not wait for code. CPUs that
  * do not hear the broadcast, and those of erratum 798181, get an IPI. So it
  * depends on the CPU whether a flush waits for a walk that has interrupts
- * disabled, and a walk may conclude nothing from one. With a single CPU nobody
- * is interrupted at all: code that frees a table may run in the middle of a
+ * disabled, and a walk may conclude nothing from one. With a single CPU there
+ * is no interrupt at all: code that frees a table may run in the middle of a
  * preempted walk.
  *
  * Hardware writes no entry: accessed and dirty are kept by software, under the

@@ -4,7 +4,7 @@
  *
  * TLBs of other CPUs are invalidated by TLBI instructions that hardware
  * broadcasts. The DSB after them waits until no CPU uses the old translation,
- * and for loads and stores made with it; it interrupts nobody, and does not
+ * and for loads and stores made with it; it interrupts no CPU, and does not
  * wait for code. So a walk may conclude nothing from a flush, whether it has
  * interrupts disabled or not.
  *

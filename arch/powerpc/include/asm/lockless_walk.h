@@ -4,7 +4,7 @@
  *
  * With the radix MMU, TLBs of other CPUs are invalidated by tlbie, which
  * hardware broadcasts, or the hypervisor for us. tlbsync and ptesync wait until
- * no CPU uses the old translation; they interrupt nobody, and wait for no code.
+ * no CPU uses the old translation; they interrupt no CPU, and wait for no code.
  *
  * With the hash MMU, hardware never looks at these tables. They are looked up
  * with interrupts disabled, by the handler that fills the hash table, which

@@ -426,8 +426,8 @@ static bool (* const do_op[])(struct pair *p, char *addr, size_t len) = {
 };
 
 /*
- * Pages freed on this CPU last come back first: who still uses one without a
- * right to it writes here, and not where it was asked to.
+ * Pages freed on this CPU last come back first: a write to one that is still in
+ * use without a right to it comes here.
  */
 static void reuse_freed_pages(struct pair *p)
 {

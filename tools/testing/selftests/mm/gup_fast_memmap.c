@@ -3,7 +3,7 @@
  * Hold a GUP-fast walk while the struct page it has found goes away: becomes a
  * tail page of an optimized hugetlb folio, which is read-only; is offlined, and
  * perhaps onlined again or removed; or is memory of a device that goes away.
- * Where nobody waits for the walk, the kernel oopses or warns, or this test finds
+ * Without a wait for the walk, the kernel oopses or warns, or this test finds
  * that the system call was over too early.
  *
  * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk. Tests that
@@ -141,7 +141,7 @@ static bool pin(struct memmap *m)
 	return !ret;
 }
 
-/* An update that nobody held up returns while the walk is still inside. */
+/* An update that was not held up returns while the walk is still inside. */
 static bool update_over_early(const struct memmap *m)
 {
 	return m->update_end + 50 < m->pin_end;

@@ -10,7 +10,7 @@
  * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk where
  * races are: between reading the upper levels and the entries ("path"), between
  * that and taking references ("read"), and between that and the validation
- * ("ref"). A walk with interrupts off also holds up whoever waits for a TLB
+ * ("ref"). A walk with interrupts off also holds up code that waits for a TLB
  * flush; then only updaters that flush late run inside the window. Where a walk
  * can be preempted, the updater also runs on its CPU, and takes that from it in
  * "read"; in "ref", where references may be dropped again, it must not.
@@ -550,8 +550,8 @@ TEST_F(gup_fast_race, preempted_read)
 }
 
 /*
- * The walk holds references that it may drop: nobody may find them there for as
- * long as the updater runs.
+ * The walk holds references that it may drop: they must not be there for as long
+ * as the updater runs.
  */
 TEST_F(gup_fast_race, not_preempted_ref)
 {
