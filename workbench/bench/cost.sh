@@ -25,6 +25,8 @@ echo madvise >$thp/enabled
 # shellcheck disable=SC2013	# the kernel's command line, a word at a time
 for word in $(cat /proc/cmdline); do
 	case $word in
+	mutant=*)
+		echo "${word#mutant=}" >/sys/kernel/debug/lockless_walk_mutant ;;
 	cost=irqsoff)
 		cost pt_cost irqsoff 0 2 64 1024 ;;
 	cost=thp)
