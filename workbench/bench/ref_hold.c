@@ -40,7 +40,7 @@
 #define CMA_PIECE	1024	/* pages */
 #define THREADS_A_CPU	4
 
-static char *area;
+static char *area, *elsewhere;
 static size_t area_size;
 static volatile bool walked;
 
@@ -80,20 +80,19 @@ static void start_walkers(void)
 
 /* ---- Memory that is shared with a child ---- */
 
-/* Nobody may pin it before it is shared: map and fill it somewhere else. */
+/* It must not be pinned before it is shared: map and fill it somewhere else. */
 static pid_t fill(int advice)
 {
-	size_t huge = 2 * MB;
-	char *p = reserve(area_size, huge);
 	pid_t child;
 
-	if (madvise(p, area_size, advice))
+	map_at(elsewhere, area_size);
+	if (madvise(elsewhere, area_size, advice))
 		err(1, "madvise");
-	memset(p, 1, area_size);
+	memset(elsewhere, 1, area_size);
 	child = start_child(NULL, NULL);
-	if (mremap(p, area_size, area_size, MREMAP_MAYMOVE | MREMAP_FIXED, area) != area)
+	if (mremap(elsewhere, area_size, area_size,
+		   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, area) != area)
 		err(1, "mremap");
-	munmap(p + area_size, huge);
 	return child;
 }
 
@@ -145,9 +144,11 @@ static unsigned long traced(const char *text)
 
 static void print_failed(const char *what, unsigned long failed, unsigned long tries)
 {
+	if (!tries)
+		errx(1, "%s: nothing was tried", what);
 	fprintf(stderr, "%s: %lu of %lu failed\n", what, failed, tries);
 	printf("refs/%s-%s\tper-mille\t%.1f\n", what, walked ? "walked" : "idle",
-	       tries ? failed * 1000. / tries : 0);
+	       failed * 1000. / tries);
 }
 
 /* ---- What is tried ---- */
@@ -279,6 +280,7 @@ int main(int argc, char **argv)
 	walked = !strcmp(argv[2], "walked");
 	area_size = strcmp(argv[1], "split") ? PAGES * (size_t)getpagesize() : HUGE_PAGES * 2 * MB;
 	area = reserve(area_size, 2 * MB);
+	elsewhere = reserve(area_size, 2 * MB);
 	start_walkers();
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(argv[1], kinds[i].name))
