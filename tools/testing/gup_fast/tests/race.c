@@ -223,8 +223,11 @@ static void child(double seconds)
 	static struct walker walkers[MAX_WALKERS];
 	unsigned int i, nr = race->tight ? 1 : MAX_WALKERS;
 
-	if (race_switch || race_walker)
+	/* Of a poisoned address; which of the two depends on the base register. */
+	if (race_switch || race_walker) {
 		signal(SIGSEGV, crashed);
+		signal(SIGBUS, crashed);
+	}
 	tables_init(256, RACE_PFNS);
 	race->setup(race);
 	for (i = 0; i < nr; i++) {
