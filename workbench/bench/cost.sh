@@ -7,6 +7,7 @@
 set -u
 PATH=/bench:$PATH
 thp=/sys/kernel/mm/transparent_hugepage
+mutant=/sys/kernel/debug/lockless_walk_mutant
 
 cost() { # COMMAND...
 	"$@" >/tmp/out 2>/tmp/err || {
@@ -26,7 +27,8 @@ echo madvise >$thp/enabled
 for word in $(cat /proc/cmdline); do
 	case $word in
 	mutant=*)
-		echo "${word#mutant=}" >/sys/kernel/debug/lockless_walk_mutant ;;
+		[ ! -e $mutant ] || echo "${word#mutant=}" >$mutant ||
+			echo "COST error=no mutant ${word#mutant=}" ;;
 	cost=irqsoff)
 		cost pt_cost irqsoff 0 2 64 1024 ;;
 	cost=thp)

@@ -223,7 +223,7 @@ static void child(double seconds)
 	static struct walker walkers[MAX_WALKERS];
 	unsigned int i, nr = race->tight ? 1 : MAX_WALKERS;
 
-	/* Of a poisoned address; which of the two depends on the base register. */
+	/* A poisoned address raises one of these; the base register decides which. */
 	if (race_switch || race_walker) {
 		signal(SIGSEGV, crashed);
 		signal(SIGBUS, crashed);

@@ -426,8 +426,8 @@ static bool (* const do_op[])(struct pair *p, char *addr, size_t len) = {
 };
 
 /*
- * Pages freed on this CPU last come back first: a write to one that is still in
- * use without a right to it comes here.
+ * The pages that this CPU freed last are allocated first. So a write to a page
+ * that was freed meanwhile goes to the spare pages.
  */
 static void reuse_freed_pages(struct pair *p)
 {
