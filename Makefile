@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH POSTING SEED SIGNOFF TREE
 
-.PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants harness fuzz \
+.PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants inject harness fuzz \
 	bench report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
@@ -42,6 +42,9 @@ stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out:
 
 mutants: ## walks and updaters made wrong on purpose, which our tests must notice: 3 min when built
 	@workbench/run/check mutants
+
+inject: ## KUnit and quick selftests while lookups of page tables fail: 25 min when built
+	@workbench/run/inject
 
 check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; KCSAN; PAE; no DEBUG_VM: (empty: 1 to 2 h)
 	@workbench/run/check debug locking kcsan plain pae

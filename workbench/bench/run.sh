@@ -78,12 +78,14 @@ row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
 	fi
 }
 
-figure() { # KEY UNIT PROGRAM
-	if value=$("$3" 2>/tmp/err); then
+figure() { # KEY UNIT PROGRAM...
+	key=$1 unit=$2
+	shift 2
+	if value=$("$@" 2>/tmp/err); then
 		sed 's/^/# /' /tmp/err
-		echo "BENCH figure=$1 unit=$2 value=$value cmd=$3"
+		echo "BENCH figure=$key unit=$unit value=$value cmd=$*"
 	else
-		echo "BENCH error=$1 $(cat /tmp/err)"
+		echo "BENCH error=$key $(cat /tmp/err)"
 	fi
 }
 
@@ -110,4 +112,10 @@ while read -r size kib m1 m16 m512 program; do
 	done
 done </bench/sizes.tsv
 figure pt/reclaim-vmpte % pt_reclaim
+set_thp 0
+for what in fault mprotect mremap zap fork; do
+	size=4K
+	[ $what != mremap ] || size=2M
+	figure map/$what-$size insn/page map_cost $what
+done
 echo "BENCH done"

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fault injection for mapping PTE tables.
+ *
+ * Each caller of a function of linux/pgtable_map.h that may fail is a site, with
+ * counters of its own. A lookup that is made to fail answers PT_MAP_MOVED, or
+ * NULL: as if the table had been removed, and another one been installed before
+ * the caller looks at the pmd again.
+ *
+ * After a task has failed n times at a site and pmd, its next n lookups there
+ * succeed. So a caller that tries again succeeds in the end, even with
+ * probability 100.
+ */
+#ifndef _LINUX_FAIL_PTE_MAP_H
+#define _LINUX_FAIL_PTE_MAP_H
+
+#ifdef CONFIG_FAIL_PTE_MAP
+
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/types.h>
+
+struct mm_struct;
+
+/* Why a lookup is not made to fail */
+enum fail_pte_map_exempt {
+	FAIL_PTE_MAP_ON_STACK,	/* the pmd is a copy, which nobody changes */
+	FAIL_PTE_MAP_NOT_TASK,	/* an interrupt: it cannot wait or try again */
+	FAIL_PTE_MAP_NO_USERS,	/* the tables of the mm are about to be freed */
+	FAIL_PTE_MAP_NR_EXEMPT,
+};
+
+struct fail_pte_map_site {
+	const char *file;
+	const char *function;
+	unsigned int line;
+	atomic_long_t calls;
+	atomic_long_t injected;
+	atomic_long_t exempt[FAIL_PTE_MAP_NR_EXEMPT];
+};
+
+bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
+			 pmd_t *pmdp);
+
+#define FAIL_PTE_MAP_SITE() ({						\
+	static struct fail_pte_map_site __site				\
+		__aligned(8) __section("_fail_pte_map") = {	\
+			.file = __FILE__,				\
+			.function = __func__,				\
+			.line = __LINE__,				\
+		};							\
+	&__site;							\
+})
+
+/*
+ * What is below replaces each function by an inline function of the same name
+ * and a site. mm/pgtable-map.c has the functions themselves.
+ */
+#ifndef PGTABLE_MAP_NO_SITES
+
+static inline enum pt_map_state
+fail_pt_map(struct fail_pte_map_site *site, struct pt_map *map, pmd_t *pmdp,
+	    unsigned long addr)
+{
+	if (should_fail_pte_map(site, NULL, pmdp))
+		return PT_MAP_MOVED;
+	return pt_map(map, pmdp, addr);
+}
+
+static inline bool
+fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
+		    struct mm_struct *mm, pmd_t *pmdp)
+{
+	if (!should_fail_pte_map(site, mm, pmdp))
+		return pt_lock_mapped(map, mm, pmdp);
+	pt_unmap(map);
+	return false;
+}
+
+static inline enum pt_map_state
+fail_pt_map_lock_nested(struct fail_pte_map_site *site, struct pt_map *map,
+			struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
+			spinlock_t *held)
+{
+	if (should_fail_pte_map(site, mm, pmdp))
+		return PT_MAP_MOVED;
+	return pt_map_lock_nested(map, mm, pmdp, addr, held);
+}
+
+static inline enum pt_map_state
+fail_pt_map_lock(struct fail_pte_map_site *site, struct pt_map *map,
+		 struct mm_struct *mm, pmd_t *pmdp, unsigned long addr)
+{
+	if (should_fail_pte_map(site, mm, pmdp))
+		return PT_MAP_MOVED;
+	return pt_map_lock(map, mm, pmdp, addr);
+}
+
+static inline pte_t *
+fail_pte_offset_map(struct fail_pte_map_site *site, pmd_t *pmdp,
+		    unsigned long addr)
+{
+	if (should_fail_pte_map(site, NULL, pmdp))
+		return NULL;
+	return pte_offset_map(pmdp, addr);
+}
+
+static inline pte_t *
+fail_pte_offset_map_ro_nolock(struct fail_pte_map_site *site,
+			      struct mm_struct *mm, pmd_t *pmdp,
+			      unsigned long addr, spinlock_t **ptlp)
+{
+	if (should_fail_pte_map(site, mm, pmdp))
+		return NULL;
+	return pte_offset_map_ro_nolock(mm, pmdp, addr, ptlp);
+}
+
+static inline pte_t *
+fail_pte_offset_map_rw_nolock(struct fail_pte_map_site *site,
+			      struct mm_struct *mm, pmd_t *pmdp,
+			      unsigned long addr, pmd_t *pmdvalp,
+			      spinlock_t **ptlp)
+{
+	if (should_fail_pte_map(site, mm, pmdp))
+		return NULL;
+	return pte_offset_map_rw_nolock(mm, pmdp, addr, pmdvalp, ptlp);
+}
+
+static inline pte_t *
+fail_pte_offset_map_lock(struct fail_pte_map_site *site, struct mm_struct *mm,
+			 pmd_t *pmdp, unsigned long addr, spinlock_t **ptlp)
+{
+	if (should_fail_pte_map(site, mm, pmdp))
+		return NULL;
+	return pte_offset_map_lock(mm, pmdp, addr, ptlp);
+}
+
+#define pt_map(...)							\
+	fail_pt_map(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pt_lock_mapped(...)						\
+	fail_pt_lock_mapped(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pt_map_lock_nested(...)						\
+	fail_pt_map_lock_nested(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pt_map_lock(...)						\
+	fail_pt_map_lock(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pte_offset_map(...)						\
+	fail_pte_offset_map(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pte_offset_map_ro_nolock(...)					\
+	fail_pte_offset_map_ro_nolock(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pte_offset_map_rw_nolock(...)					\
+	fail_pte_offset_map_rw_nolock(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+#define pte_offset_map_lock(...)					\
+	fail_pte_offset_map_lock(FAIL_PTE_MAP_SITE(), __VA_ARGS__)
+
+#endif /* !PGTABLE_MAP_NO_SITES */
+
+#endif /* CONFIG_FAIL_PTE_MAP */
+#endif /* _LINUX_FAIL_PTE_MAP_H */

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping a PTE table, so that its entries can be read or changed.
+ *
+ * include/linux/pgtable_map.h has the contract.
+ */
+#define PGTABLE_MAP_NO_SITES
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/pgtable_map.h>
+
+/*
+ * pmdp_get_lockless() that never returns halves of two tables.
+ *
+ * A pmd that is read in two halves is read correctly unless it goes from one
+ * table to another with the same low half, while it is read:
+ *
+ *   CPU 0                                 CPU 1
+ *   (1) read low: table A
+ *                                         (2) clear the pmd
+ *   (3) read high: 0
+ *                                         (4) set the pmd: table B, whose low
+ *                                             half is that of A
+ *   (5) read low again: unchanged
+ *
+ * With interrupts disabled on CPU 0 from (1) to (5), the interrupt that
+ * pmdp_get_lockless_sync() sends between (2) and (4) prevents that. Zapping does
+ * not send it. There, and where pmds are compared with interrupts enabled, only
+ * the addresses of tables prevent it: the two would have to be above 4 GiB, and
+ * no architecture that reads pmds in halves has page tables there.
+ *
+ * CONFIG_LOCKLESS_WALK_TRACKING does not record this section. It need not:
+ * pmdp_get_lockless_sync() interrupts all CPUs, recorded or not.
+ */
+#if defined(CONFIG_GUP_GET_PXX_LOW_HIGH) && \
+	(defined(CONFIG_SMP) || defined(CONFIG_PREEMPT_RCU))
+static pmd_t pmdp_get_whole(pmd_t *pmdp)
+{
+	unsigned long flags;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	pmd = pmdp_get_lockless(pmdp);
+	local_irq_restore(flags);
+	return pmd;
+}
+#else
+static pmd_t pmdp_get_whole(pmd_t *pmdp)
+{
+	return pmdp_get_lockless(pmdp);
+}
+#endif
+
+/* Why there is no table behind @pmd, which was read from @pmdp. */
+static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
+{
+	if (pmd_none(pmd))
+		return PT_MAP_NONE;
+	if (!pmd_present(pmd) || pmd_trans_huge(pmd) || pmd_leaf(pmd))
+		return PT_MAP_LEAF;
+	pmd_clear_bad(pmdp);
+	return PT_MAP_NONE;
+}
+
+static inline enum pt_map_state __pt_map(struct pt_map *map, pmd_t *pmdp,
+					 unsigned long addr)
+{
+	rcu_read_lock();
+	map->pmd = pmdp_get_whole(pmdp);
+	/* A leaf of hugetlb need not be pmd_trans_huge(). */
+	if (likely(pmd_present(map->pmd) && !pmd_trans_huge(map->pmd) &&
+		   !pmd_leaf(map->pmd) && !pmd_bad(map->pmd))) {
+		map->pte = __pte_map(&map->pmd, addr);
+		return PT_MAP_TABLE;
+	}
+	rcu_read_unlock();
+	return pt_map_none_or_leaf(pmdp, map->pmd);
+}
+
+static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
+				    pmd_t *pmdp)
+{
+	map->ptl = pte_lockptr(mm, &map->pmd);
+	spin_lock(map->ptl);
+	/*
+	 * A table is removed from its pmd under its lock, or by mremap(), which
+	 * excludes everybody who could be here. So if the pmd has not changed,
+	 * it does not change before the lock is released.
+	 */
+	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
+		return true;
+	pt_unmap_unlock(map);
+	return false;
+}
+
+/**
+ * pt_map() - map the PTE table of a pmd
+ * @map: set on return: @map->pmd, and @map->pte with PT_MAP_TABLE
+ * @pmdp: the pmd
+ * @addr: an address in its range. @map->pte is the entry for it.
+ *
+ * The table may be removed while it is mapped. It stays a page table, but its
+ * entries may then be none, or belong to another range of the mm. Use this to
+ * read entries that need not be stable, or to decide whether to call
+ * pt_lock_mapped().
+ *
+ * Context: Any in which the tables above do not go away, see the top of
+ * include/linux/pgtable_map.h. With PT_MAP_TABLE, the caller must not sleep
+ * until pt_unmap().
+ *
+ * Return: PT_MAP_TABLE, PT_MAP_NONE or PT_MAP_LEAF; PT_MAP_MOVED if the caller
+ * must look again. Nothing is mapped unless it is PT_MAP_TABLE.
+ */
+enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr)
+{
+	return __pt_map(map, pmdp, addr);
+}
+
+/**
+ * pt_lock_mapped() - lock a PTE table that is mapped
+ * @map: the table, from pt_map()
+ * @mm: the mm that it belongs to
+ * @pmdp: the pmd that was given to pt_map()
+ *
+ * Context: Between pt_map() and pt_unmap(). The caller holds no page table lock.
+ *
+ * Return: true if the table is locked, and still is the one of @pmdp. Release it
+ * with pt_unmap_unlock(). false if it is not; then it has been unmapped, too,
+ * and the caller must look again.
+ */
+bool pt_lock_mapped(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp)
+{
+	return __pt_lock_mapped(map, mm, pmdp);
+}
+
+/**
+ * pt_map_lock() - map the PTE table of a pmd, and lock it
+ * @map: set on return: @map->pmd, and the rest with PT_MAP_TABLE
+ * @mm: the mm that the pmd belongs to
+ * @pmdp: the pmd
+ * @addr: an address in its range. @map->pte is the entry for it.
+ *
+ * Context: As pt_map(). The caller holds no lock of a PTE table.
+ *
+ * Return: PT_MAP_TABLE, PT_MAP_NONE or PT_MAP_LEAF; PT_MAP_MOVED if the pmd
+ * changed before the lock was taken, and the caller must look again. Nothing is
+ * mapped or locked unless it is PT_MAP_TABLE.
+ */
+enum pt_map_state pt_map_lock(struct pt_map *map, struct mm_struct *mm,
+			      pmd_t *pmdp, unsigned long addr)
+{
+	enum pt_map_state state = __pt_map(map, pmdp, addr);
+
+	if (likely(state == PT_MAP_TABLE) && unlikely(!__pt_lock_mapped(map, mm, pmdp)))
+		return PT_MAP_MOVED;
+	return state;
+}
+
+/**
+ * pt_map_lock_nested() - map and lock a PTE table while another lock is held
+ * @map: set on return: @map->pmd, and the rest with PT_MAP_TABLE
+ * @mm: the mm that the pmd belongs to
+ * @pmdp: the pmd
+ * @addr: an address in its range. @map->pte is the entry for it.
+ * @held: the lock that the caller holds: that of the PMD table, or that of a PTE
+ *	table with which no other task nests in the opposite order
+ *
+ * Without split page table locks @held may be the lock of the table. Then it is
+ * not taken twice.
+ *
+ * Context: As pt_map(), with @held.
+ *
+ * Return: As pt_map_lock(). @held is held in any case. Release the table with
+ * pt_unmap_unlock_nested().
+ */
+enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
+				     pmd_t *pmdp, unsigned long addr,
+				     spinlock_t *held)
+{
+	enum pt_map_state state = __pt_map(map, pmdp, addr);
+
+	if (state != PT_MAP_TABLE)
+		return state;
+	map->ptl = pte_lockptr(mm, &map->pmd);
+	if (map->ptl != held)
+		spin_lock_nested(map->ptl, SINGLE_DEPTH_NESTING);
+	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
+		return PT_MAP_TABLE;
+	pt_unmap_unlock_nested(map, held);
+	return PT_MAP_MOVED;
+}
+
+/* The callers of pt_map_alloc_lock() see no failure, so it is a site itself. */
+#ifdef CONFIG_FAIL_PTE_MAP
+static enum pt_map_state pt_map_lock_at_site(struct pt_map *map,
+					     struct mm_struct *mm, pmd_t *pmdp,
+					     unsigned long addr)
+{
+	if (should_fail_pte_map(FAIL_PTE_MAP_SITE(), mm, pmdp))
+		return PT_MAP_MOVED;
+	return pt_map_lock(map, mm, pmdp, addr);
+}
+#else
+#define pt_map_lock_at_site	pt_map_lock
+#endif
+
+/**
+ * pt_map_alloc_lock() - lock the PTE table of a pmd, and allocate it if need be
+ * @map: the table, if the function returns 0
+ * @mm: the mm that the pmd belongs to
+ * @pmdp: the pmd
+ * @addr: an address in its range. @map->pte is the entry for it.
+ *
+ * A table that is removed before it is locked is allocated again.
+ *
+ * Context: Process context. May sleep. Otherwise as pt_map_lock().
+ *
+ * Return: 0 if the table is mapped and locked. -ENOMEM if none could be
+ * allocated, -EBUSY if the pmd is a leaf.
+ */
+int pt_map_alloc_lock(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
+		      unsigned long addr)
+{
+	for (;;) {
+		switch (pt_map_lock_at_site(map, mm, pmdp, addr)) {
+		case PT_MAP_TABLE:
+			return 0;
+		case PT_MAP_LEAF:
+			return -EBUSY;
+		case PT_MAP_NONE:
+			if (__pte_alloc(mm, pmdp))
+				return -ENOMEM;
+			break;
+		case PT_MAP_MOVED:
+			break;
+		}
+	}
+}
+
+/**
+ * pte_offset_map() - map the PTE table of a pmd
+ * @pmdp: the pmd
+ * @addr: an address in its range
+ *
+ * Context: As pt_map().
+ *
+ * Return: the entry for @addr, to be released with pte_unmap(). NULL if no table
+ * could be held, which does not mean that nothing is mapped.
+ */
+pte_t *pte_offset_map(pmd_t *pmdp, unsigned long addr)
+{
+	struct pt_map map;
+
+	return __pt_map(&map, pmdp, addr) == PT_MAP_TABLE ? map.pte : NULL;
+}
+
+/**
+ * pte_offset_map_ro_nolock() - map a PTE table in order to read stable entries
+ * @mm: the mm that the pmd belongs to
+ * @pmdp: the pmd
+ * @addr: an address in its range
+ * @ptlp: set to the lock of the table, which is not taken. Unchanged with NULL.
+ *
+ * The caller may take the lock. The table may have been removed then, so the
+ * caller must not change entries.
+ *
+ * Context: As pt_map().
+ *
+ * Return: As pte_offset_map().
+ */
+pte_t *pte_offset_map_ro_nolock(struct mm_struct *mm, pmd_t *pmdp,
+				unsigned long addr, spinlock_t **ptlp)
+{
+	struct pt_map map;
+
+	if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+		return NULL;
+	*ptlp = pte_lockptr(mm, &map.pmd);
+	return map.pte;
+}
+
+/**
+ * pte_offset_map_rw_nolock() - map a PTE table that will be locked and changed
+ * @mm: the mm that the pmd belongs to
+ * @pmdp: the pmd
+ * @addr: an address in its range
+ * @pmdvalp: set to the value of the pmd. Unchanged with NULL.
+ * @ptlp: set to the lock of the table, which is not taken. Unchanged with NULL.
+ *
+ * The caller takes the lock, and then checks that the table has not been
+ * removed: that the pmd still has the value of @pmdvalp, or that an entry which
+ * was not none has not changed.
+ *
+ * Context: As pt_map().
+ *
+ * Return: As pte_offset_map().
+ */
+pte_t *pte_offset_map_rw_nolock(struct mm_struct *mm, pmd_t *pmdp,
+				unsigned long addr, pmd_t *pmdvalp,
+				spinlock_t **ptlp)
+{
+	struct pt_map map;
+
+	if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+		return NULL;
+	*pmdvalp = map.pmd;
+	*ptlp = pte_lockptr(mm, &map.pmd);
+	return map.pte;
+}
+
+/**
+ * pte_offset_map_lock() - map the PTE table of a pmd, and lock it
+ * @mm: the mm that the pmd belongs to
+ * @pmdp: the pmd
+ * @addr: an address in its range
+ * @ptlp: set to the lock of the table, which is taken. Unchanged with NULL.
+ *
+ * Tries again for as long as the pmd points to a table.
+ *
+ * Context: As pt_map_lock().
+ *
+ * Return: the entry for @addr, to be released with pte_unmap_unlock(). NULL as
+ * with pte_offset_map().
+ */
+pte_t *pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
+			   unsigned long addr, spinlock_t **ptlp)
+{
+	struct pt_map map;
+
+	do {
+		if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+			return NULL;
+	} while (unlikely(!__pt_lock_mapped(&map, mm, pmdp)));
+
+	*ptlp = map.ptl;
+	return map.pte;
+}

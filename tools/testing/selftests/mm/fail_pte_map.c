@@ -1,0 +1,874 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on memory while lookups of PTE tables fail (CONFIG_FAIL_PTE_MAP).
+ *
+ * A lookup that fails says that the table may have moved. It does not say that
+ * nothing is mapped, and it is not an error. So every operation must have the
+ * result that it has without failures. Each test does one operation with the
+ * injection on, and checks all of its result with the injection off. With
+ * probability 100 it also checks that the code which it aims at saw a failure.
+ *
+ * task-filter confines the failures to the tests. All settings that are changed
+ * here, of the injection and of others, are restored after each test.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/if_packet.h>
+#include <linux/io_uring.h>
+#include <linux/loop.h>
+#include <linux/userfaultfd.h>
+#include <link.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm_util.h"
+#if defined(__i386__) || defined(__x86_64__)
+#include <asm/ldt.h>
+#endif
+
+#define FAULT		"/sys/kernel/debug/fail_pte_map/"
+#define FEATURES	"/sys/kernel/debug/sched/features"
+#define KSM		"/sys/kernel/mm/ksm/"
+#define SYSCTL		"/proc/sys/kernel/"
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+
+/* x86 never has RAM there. */
+#define BIOS		0xf0000
+
+#define KPF_KSM		BIT_ULL(21)
+#define KPF_MLOCKED	BIT_ULL(33)
+
+#define PAGES		1024
+#define TABLES		64
+#define SECONDS		120
+
+#define CASE(name)	TEST_F_TIMEOUT(fail_pte_map, name, SECONDS)
+#define MAX_SETTINGS	16
+
+struct setting {
+	char path[64];
+	char value[128];
+};
+
+/* There is unmapped space around @mem and @other, which are not congruent. */
+FIXTURE(fail_pte_map) {
+	struct setting saved[MAX_SETTINGS];
+	int nr_saved;
+	size_t size;
+	char *mem;
+	char *other;
+	char core[64];
+	char swap[32];
+};
+
+FIXTURE_VARIANT(fail_pte_map) {
+	int probability;
+};
+
+FIXTURE_VARIANT_ADD(fail_pte_map, sometimes) { .probability = 10 };
+FIXTURE_VARIANT_ADD(fail_pte_map, always) { .probability = 100 };
+
+/* ---- Settings ---- */
+
+/* Returns 0 or an errno. */
+static int write_word(const char *path, const char *word)
+{
+	int fd = open(path, O_WRONLY), error = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, word, strlen(word)) < 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+/* Returns 0 or an errno. Teardown restores what was there before. */
+static int set(FIXTURE_DATA(fail_pte_map) *self, const char *path, const char *word)
+{
+	struct setting *s = &self->saved[self->nr_saved];
+
+	if (self->nr_saved == MAX_SETTINGS)
+		return E2BIG;
+	if (!read_file(path, s->value, sizeof(s->value)))
+		return ENOENT;
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	self->nr_saved++;
+	return write_word(path, word);
+}
+
+/* errno stays as it is. */
+static int inject(bool on)
+{
+	int before = errno, error;
+
+	error = write_word("/proc/self/make-it-fail", on ? "1" : "0");
+	errno = before;
+	return error;
+}
+
+/* The value of an expression that is evaluated with the injection on. */
+#define INJECT(expression) ({						\
+	inject(true);							\
+	__typeof__(expression) __value = (expression);			\
+	inject(false);							\
+	__value;							\
+})
+
+/* Adds up the lines of a function, or of all functions if it is NULL. */
+static void count_site(const char *function, long *calls, long *failures)
+{
+	FILE *sites = fopen(FAULT "sites", "r");
+	char line[256], name[64];
+	long c, f;
+
+	*calls = *failures = 0;
+	while (sites && fgets(line, sizeof(line), sites)) {
+		if (sscanf(line, "%63s %*u %*s %ld %ld", name, &c, &f) != 3)
+			continue;
+		if (function && strcmp(name, function))
+			continue;
+		*calls += c;
+		*failures += f;
+	}
+	if (sites)
+		fclose(sites);
+}
+
+static long injected(const char *function)
+{
+	long calls, failures;
+
+	count_site(function, &calls, &failures);
+	return failures;
+}
+
+/* Other probabilities may spare a function that is called a few times only. */
+#define EXPECT_INJECTED(function) do {					\
+	if (variant->probability == 100)				\
+		EXPECT_LT(0, injected(function))			\
+			TH_LOG("no lookup of %s() failed", function);	\
+} while (0)
+
+/* ---- Memory ---- */
+
+static char *map_at(char *addr, size_t size)
+{
+	char *p = mmap(addr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE | (addr ? MAP_FIXED : 0), -1, 0);
+
+	if (p != MAP_FAILED)
+		madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* Each page has its own content, at both ends. */
+static uint64_t content(size_t pos)
+{
+	return 0xc0de000000000000 | pos;
+}
+
+static size_t fill(char *mem, size_t size)
+{
+	for (size_t pos = 0; pos < size; pos += psize()) {
+		*(uint64_t *)(mem + pos) = content(pos);
+		*(uint64_t *)(mem + pos + psize() - sizeof(uint64_t)) = content(pos);
+	}
+	return size;
+}
+
+/* The number of pages without the content of fill(), or that are not zero. */
+static int wrong_pages(const char *mem, size_t size, bool zero)
+{
+	int wrong = 0;
+
+	for (size_t pos = 0; pos < size; pos += psize()) {
+		uint64_t want = zero ? 0 : content(pos);
+
+		wrong += *(uint64_t *)(mem + pos) != want ||
+			 *(uint64_t *)(mem + pos + psize() - sizeof(want)) != want;
+	}
+	return wrong;
+}
+
+/* The number of pages with a bit in pagemap, from one read of it. */
+static int pagemap_pages(const char *mem, size_t size, uint64_t bit)
+{
+	ssize_t nr = size / psize(), len = nr * sizeof(uint64_t);
+	int fd = open("/proc/self/pagemap", O_RDONLY), found = 0;
+	uint64_t *entry = malloc(len);
+
+	if (pread(fd, entry, len, (uintptr_t)mem / psize() * sizeof(*entry)) != len)
+		nr = 0;
+	for (ssize_t i = 0; i < nr; i++)
+		found += !!(entry[i] & bit);
+	free(entry);
+	close(fd);
+	return found;
+}
+
+/* The number of pages with a flag in kpageflags, or -1. */
+static int flagged_pages(char *mem, size_t size, uint64_t flag)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY);
+	int kpageflags = open("/proc/kpageflags", O_RDONLY);
+	int found = pagemap < 0 || kpageflags < 0 ? -1 : 0;
+	uint64_t flags;
+
+	for (size_t pos = 0; found >= 0 && pos < size; pos += psize())
+		if (!pageflags_get(pagemap_get_pfn(pagemap, mem + pos), kpageflags, &flags))
+			found += !!(flags & flag);
+	close(pagemap);
+	close(kpageflags);
+	return found;
+}
+
+/* The number of pages that the kernel can write without a page fault. */
+static int writable_pages(char *mem, size_t size)
+{
+	int zero = open("/dev/zero", O_RDONLY), writable = 0;
+
+	for (size_t pos = 0; pos < size; pos += psize())
+		writable += read(zero, mem + pos, 1) == 1;
+	close(zero);
+	return writable;
+}
+
+/* Returns 0, or the status of a child that does not see what fill() wrote. */
+static int fork_and_check(char *mem, size_t size)
+{
+	pid_t pid = INJECT(fork());
+	int status = -1;
+
+	if (!pid)
+		_exit(wrong_pages(mem, size, false) ? 1 : 0);
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* ---- Fixture ---- */
+
+FIXTURE_SETUP(fail_pte_map)
+{
+	char word[16];
+	char *area;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	if (access(FAULT "sites", W_OK))
+		SKIP(return, "needs CONFIG_FAIL_PTE_MAP, and debugfs at /sys/kernel/debug");
+
+	snprintf(word, sizeof(word), "%d", variant->probability);
+	ASSERT_EQ(0, inject(false));
+	ASSERT_EQ(0, set(self, FAULT "task-filter", "Y"));
+	ASSERT_EQ(0, set(self, FAULT "verbose", "0"));
+	ASSERT_EQ(0, set(self, FAULT "interval", "1"));
+	ASSERT_EQ(0, set(self, FAULT "space", "0"));
+	ASSERT_EQ(0, set(self, FAULT "times", "-1"));
+	ASSERT_EQ(0, set(self, FAULT "probability", word));
+	ASSERT_EQ(0, write_word(FAULT "sites", "0"));
+
+	self->size = PAGES * psize();
+	area = mmap(NULL, 4 * self->size, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	area = (char *)(((uintptr_t)area + self->size) & -self->size);
+	self->mem = map_at(area, self->size);
+	ASSERT_NE(MAP_FAILED, self->mem);
+	self->other = self->mem + self->size + 3 * psize();
+	fill(self->mem, self->size);
+}
+
+/* This runs in a process without injection, even if the test crashed. */
+FIXTURE_TEARDOWN_PARENT(fail_pte_map)
+{
+	if (self->swap[0])
+		swapoff(self->swap);
+	if (self->core[0])
+		unlink(self->core);
+	while (self->nr_saved--) {
+		const struct setting *s = &self->saved[self->nr_saved];
+
+		if (write_word(s->path, s->value))
+			TH_LOG("could not restore %s", s->path);
+	}
+}
+
+/* ---- The injection ---- */
+
+CASE(values)
+{
+	char value[16];
+	long before;
+
+	EXPECT_EQ(EINVAL, write_word(FAULT "probability", "x"));
+	ASSERT_LT(0, read_file(FAULT "probability", value, sizeof(value)));
+	EXPECT_EQ(variant->probability, atoi(value));
+
+	ASSERT_EQ(self->other, map_at(self->other, self->size));
+	INJECT(fill(self->other, self->size));
+	before = injected(NULL);
+	EXPECT_LT(0, before);
+	EXPECT_EQ(EINVAL, write_word(FAULT "sites", "1"));
+	EXPECT_EQ(EINVAL, write_word(FAULT "sites", "x"));
+	EXPECT_EQ(before, injected(NULL));
+	EXPECT_EQ(0, write_word(FAULT "sites", "0"));
+	EXPECT_EQ(0, injected(NULL));
+}
+
+/* A caller that tries again succeeds. The next lookup may fail again. */
+CASE(once)
+{
+	const size_t table = psize() / sizeof(uint64_t) * psize();
+	long calls, failures, tables = self->size / table + 2;
+
+	ASSERT_EQ(self->other, map_at(self->other, self->size));
+	INJECT(fill(self->other, self->size));
+	count_site("do_anonymous_page", &calls, &failures);
+	EXPECT_LE(PAGES, calls);
+	EXPECT_LE(failures, calls / 2 + tables);
+	if (variant->probability == 100)
+		EXPECT_LE(PAGES, failures);
+	EXPECT_EQ(0, wrong_pages(self->other, self->size, false));
+}
+
+/*
+ * Without a probability, lookups do not count for fail-nth. The mprotect() looks
+ * up TABLES tables, and there are few opportunities for other faults in it.
+ */
+CASE(fail_nth)
+{
+	const size_t table = psize() / sizeof(uint64_t) * psize();
+	char *mem = map_at(NULL, TABLES * table);
+	const int nth = 1000000;
+	char word[16];
+
+	ASSERT_NE(MAP_FAILED, mem);
+	for (int i = 0; i < TABLES; i++)
+		mem[i * table] = 1;
+	ASSERT_EQ(0, set(self, FAULT "probability", "0"));
+	ASSERT_EQ(0, write_word(FAULT "sites", "0"));
+	ASSERT_EQ(0, write_word(FAIL_NTH, "1000000"));
+	EXPECT_EQ(0, mprotect(mem, TABLES * table, PROT_READ));
+	ASSERT_LT(0, read_file(FAIL_NTH, word, sizeof(word)));
+	ASSERT_EQ(0, write_word(FAIL_NTH, "0"));
+	EXPECT_LT(nth - TABLES, atoi(word));
+	EXPECT_EQ(0, injected(NULL));
+}
+
+/* ---- fork() ---- */
+
+CASE(fork)
+{
+	EXPECT_EQ(0, fork_and_check(self->mem, self->size));
+	EXPECT_INJECTED("copy_pte_range");
+}
+
+/* With two protections, no PMD can map a huge page. */
+CASE(fork_thp)
+{
+	size_t huge = read_pmd_pagesize();
+	char *mem = self->mem;
+
+	if (!huge || huge > self->size)
+		SKIP(return, "no huge page fits in %zu KiB", self->size >> 10);
+	if (madvise(mem, huge, MADV_HUGEPAGE) || madvise(mem, huge, MADV_COLLAPSE) ||
+	    !check_huge_anon(mem, huge, 1, huge))
+		SKIP(return, "no huge page to be had");
+	ASSERT_EQ(0, mprotect(mem, psize(), PROT_READ));
+	ASSERT_TRUE(check_huge_anon(mem + psize(), huge, 0, huge));
+	ASSERT_LT(0, flagged_pages(mem, huge, KPF_COMPOUND_TAIL));
+
+	EXPECT_EQ(0, fork_and_check(mem, self->size));
+	EXPECT_INJECTED("copy_pte_range");
+}
+
+/* ---- Core dumps ---- */
+
+/* Where a core file has the memory at @addr. NULL if it does not have all of it. */
+static const char *find_in_core(const char *core, size_t core_size, char *addr, size_t size)
+{
+	const ElfW(Ehdr) *header = (const void *)core;
+	const ElfW(Phdr) *segment = (const void *)(core + header->e_phoff);
+
+	for (int i = 0; i < header->e_phnum; i++, segment++) {
+		size_t pos = (uintptr_t)addr - segment->p_vaddr;
+
+		if (segment->p_type != PT_LOAD || pos >= segment->p_memsz)
+			continue;
+		if (pos + size > segment->p_filesz ||
+		    segment->p_offset + pos + size > core_size)
+			return NULL;
+		return core + segment->p_offset + pos;
+	}
+	return NULL;
+}
+
+/* A hole in the core file reads as zeroes. */
+CASE(core)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const char *core, *dumped;
+	int fd, status;
+	size_t core_size;
+	pid_t pid;
+
+	snprintf(self->core, sizeof(self->core), "/tmp/fail_pte_map.core.%d", getpid());
+	if (set(self, SYSCTL "core_pattern", self->core))
+		SKIP(return, "needs CONFIG_COREDUMP");
+	ASSERT_EQ(0, set(self, SYSCTL "core_uses_pid", "0"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &unlimited);
+		inject(true);
+		abort();
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WCOREDUMP(status));
+
+	fd = open(self->core, O_RDONLY);
+	ASSERT_LE(0, fd);
+	core_size = lseek(fd, 0, SEEK_END);
+	core = mmap(NULL, core_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, core);
+	dumped = find_in_core(core, core_size, self->mem, self->size);
+	ASSERT_NE(NULL, dumped);
+	EXPECT_EQ(0, wrong_pages(dumped, self->size, false));
+	EXPECT_INJECTED("follow_pmd_mask");
+}
+
+/* ---- System calls that walk page tables ---- */
+
+CASE(ksm)
+{
+	memset(self->mem, 1, self->size);
+	if (madvise(self->mem, self->size, MADV_MERGEABLE))
+		SKIP(return, "needs CONFIG_KSM");
+	ASSERT_EQ(0, set(self, KSM "pages_to_scan", "10000"));
+	ASSERT_EQ(0, set(self, KSM "sleep_millisecs", "10"));
+	ASSERT_EQ(0, set(self, KSM "run", "1"));
+	for (int i = 0; i < 600 && ksm_get_self_merging_pages() < PAGES / 2; i++)
+		usleep(100000);
+	ASSERT_LE(PAGES / 2, flagged_pages(self->mem, self->size, KPF_KSM));
+
+	EXPECT_EQ(0, INJECT(madvise(self->mem, self->size, MADV_UNMERGEABLE)));
+	EXPECT_EQ(0, flagged_pages(self->mem, self->size, KPF_KSM));
+	EXPECT_INJECTED("break_ksm_pmd_entry");
+}
+
+CASE(move_pages)
+{
+	int status[PAGES], missing = 0;
+	void *page[PAGES];
+
+	for (size_t i = 0; i < PAGES; i++)
+		page[i] = self->mem + i * psize();
+	if (INJECT(syscall(SYS_move_pages, 0, PAGES, page, NULL, status, 0))) {
+		ASSERT_EQ(ENOSYS, errno);
+		SKIP(return, "needs CONFIG_NUMA");
+	}
+	for (size_t i = 0; i < PAGES; i++)
+		missing += status[i] < 0;
+	EXPECT_EQ(0, missing);
+	EXPECT_INJECTED("folio_walk_start");
+}
+
+CASE(mincore)
+{
+	unsigned char vec[PAGES];
+	int missing = 0;
+
+	ASSERT_EQ(0, INJECT(mincore(self->mem, self->size, vec)));
+	for (size_t i = 0; i < PAGES; i++)
+		missing += !(vec[i] & 1);
+	EXPECT_EQ(0, missing);
+	EXPECT_INJECTED("mincore_pte_range");
+}
+
+/* On one CPU: others may keep pages, that munlock() has seen, in a batch. */
+CASE(mlock)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpus), &cpus));
+
+	EXPECT_EQ(0, INJECT(mlock(self->mem, self->size)));
+	EXPECT_EQ(PAGES, flagged_pages(self->mem, self->size, KPF_MLOCKED));
+	EXPECT_INJECTED("mlock_pte_range");
+
+	ASSERT_EQ(0, write_word(FAULT "sites", "0"));
+	EXPECT_EQ(0, INJECT(munlock(self->mem, self->size)));
+	EXPECT_EQ(0, flagged_pages(self->mem, self->size, KPF_MLOCKED));
+	EXPECT_INJECTED("mlock_pte_range");
+}
+
+CASE(mprotect)
+{
+	EXPECT_EQ(0, INJECT(mprotect(self->mem, self->size, PROT_READ)));
+	EXPECT_EQ(0, writable_pages(self->mem, self->size));
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
+
+	EXPECT_EQ(0, INJECT(mprotect(self->mem, self->size, PROT_READ | PROT_WRITE)));
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
+	EXPECT_EQ(PAGES, writable_pages(self->mem, self->size));
+	EXPECT_INJECTED("change_pte_range");
+}
+
+/* The addresses are not congruent. So entries are moved, and never a table. */
+CASE(mremap)
+{
+	ASSERT_EQ(self->other, INJECT(mremap(self->mem, self->size, self->size,
+					     MREMAP_MAYMOVE | MREMAP_FIXED, self->other)));
+	EXPECT_EQ(0, pagemap_pages(self->mem, self->size, PM_PRESENT));
+	EXPECT_EQ(0, wrong_pages(self->other, self->size, false));
+	EXPECT_INJECTED("move_ptes");
+}
+
+CASE(dontneed)
+{
+	EXPECT_EQ(0, INJECT(madvise(self->mem, self->size, MADV_DONTNEED)));
+	EXPECT_EQ(0, pagemap_pages(self->mem, self->size, PM_PRESENT));
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, true));
+	EXPECT_INJECTED("zap_pte_range");
+}
+
+CASE(populate)
+{
+	size_t half = self->size / 2;
+	char *mem = map_at(self->other, self->size);
+
+	ASSERT_NE(MAP_FAILED, mem);
+	EXPECT_EQ(0, INJECT(madvise(mem, half, MADV_POPULATE_READ)));
+	EXPECT_EQ(0, INJECT(madvise(mem + half, half, MADV_POPULATE_WRITE)));
+	EXPECT_EQ(PAGES, pagemap_pages(mem, self->size, PM_PRESENT));
+	EXPECT_EQ(0, wrong_pages(mem, self->size, true));
+	EXPECT_INJECTED("follow_pmd_mask");
+	EXPECT_INJECTED("do_anonymous_page");
+}
+
+CASE(munmap)
+{
+	inject(true);
+	EXPECT_EQ(0, munmap(self->mem, self->size));
+	ASSERT_EQ(self->mem, map_at(self->mem, self->size));
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, true));
+	fill(self->mem, self->size);
+	inject(false);
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
+	EXPECT_INJECTED("zap_pte_range");
+	EXPECT_INJECTED("do_anonymous_page");
+}
+
+/* ---- /proc ---- */
+
+/* The value of a line of smaps in KiB, or -1. */
+static long smaps_kib(const char *mem, const char *name)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	bool here = false;
+	unsigned long start, end;
+	char line[256];
+	long kib = -1;
+
+	while (smaps && kib < 0 && fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = start == (uintptr_t)mem;
+		else if (here && !strncmp(line, name, strlen(name)))
+			kib = atol(line + strlen(name));
+	}
+	if (smaps)
+		fclose(smaps);
+	return kib;
+}
+
+CASE(smaps)
+{
+	long kib = self->size >> 10;
+
+	EXPECT_EQ(kib, INJECT(smaps_kib(self->mem, "Rss:")));
+	EXPECT_EQ(kib, INJECT(smaps_kib(self->mem, "Pss:")));
+	EXPECT_INJECTED("smaps_pte_range");
+}
+
+CASE(pagemap)
+{
+	EXPECT_EQ(PAGES, INJECT(pagemap_pages(self->mem, self->size, PM_PRESENT)));
+	EXPECT_INJECTED("pagemap_pmd_range");
+}
+
+/* ---- Pages that drivers map ---- */
+
+CASE(io_uring)
+{
+	struct io_uring_params params = {};
+	size_t size;
+	char *ring;
+	int fd;
+
+	fd = INJECT(syscall(__NR_io_uring_setup, 2048, &params));
+	if (fd < 0)
+		SKIP(return, "no io_uring: %s", strerror(errno));
+	size = params.sq_entries * sizeof(struct io_uring_sqe);
+	ring = INJECT(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES));
+	ASSERT_NE(MAP_FAILED, ring);
+	EXPECT_EQ(size / psize(), pagemap_pages(ring, size, PM_PRESENT));
+	fill(ring, size);
+	EXPECT_EQ(0, wrong_pages(ring, size, false));
+	EXPECT_INJECTED("pt_map_lock_at_site");
+}
+
+CASE(packet)
+{
+	struct tpacket_req req = {
+		.tp_block_size = 4 * psize(), .tp_block_nr = 16,
+		.tp_frame_size = psize(), .tp_frame_nr = 64,
+	};
+	size_t size = 64 * psize();
+	char *ring;
+	int fd;
+
+	fd = socket(AF_PACKET, SOCK_RAW, 0);
+	if (fd < 0)
+		SKIP(return, "no packet socket: %s", strerror(errno));
+	ASSERT_EQ(0, setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &req, sizeof(req)));
+	ring = INJECT(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	ASSERT_NE(MAP_FAILED, ring);
+	EXPECT_EQ(64, pagemap_pages(ring, size, PM_PRESENT));
+	EXPECT_INJECTED("pt_map_lock_at_site");
+}
+
+/* ---- userfaultfd ---- */
+
+static int uffd_open(uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (uffd < 0 || !ioctl(uffd, UFFDIO_API, &api))
+		return uffd;
+	close(uffd);
+	return -1;
+}
+
+/*
+ * Copies or moves a range, three pages at a time. EAGAIN says that less was done
+ * than was asked for. Then it goes on where the kernel stopped. Returns how often
+ * that was, or -1 with another error.
+ */
+static int uffd_transfer(int uffd, int op, char *dst, char *src, size_t size)
+{
+	_Static_assert(sizeof(struct uffdio_copy) == sizeof(struct uffdio_move), "");
+	struct uffdio_copy arg;
+	int again = 0;
+
+	for (size_t pos = 0; pos < size; pos += arg.copy > 0 ? arg.copy : 0) {
+		arg = (struct uffdio_copy) {
+			.dst = (uintptr_t)dst + pos,
+			.src = (uintptr_t)src + pos,
+			.len = size - pos < 3 * psize() ? size - pos : 3 * psize(),
+		};
+		if (!ioctl(uffd, op, &arg))
+			continue;
+		if (errno != EAGAIN || again++ == 8 * PAGES)
+			return -1;
+	}
+	return again;
+}
+
+/* Returns how often the kernel wanted to be asked again, or -1. */
+static int uffd_fill(FIXTURE_DATA(fail_pte_map) *self, int uffd, int op)
+{
+	if (map_at(self->other, self->size) != self->other ||
+	    uffd_register(uffd, self->other, self->size, true, false, false))
+		return -1;
+	return INJECT(uffd_transfer(uffd, op, self->other, self->mem, self->size));
+}
+
+CASE(uffd_copy)
+{
+	int uffd = uffd_open(0), again;
+
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd");
+	again = uffd_fill(self, uffd, UFFDIO_COPY);
+	ASSERT_LE(0, again);
+	EXPECT_LE(again, PAGES);
+	ASSERT_EQ(PAGES, pagemap_pages(self->other, self->size, PM_PRESENT));
+	EXPECT_EQ(0, wrong_pages(self->other, self->size, false));
+	EXPECT_INJECTED("mfill_atomic_install_pte");
+}
+
+CASE(uffd_move)
+{
+	int uffd = uffd_open(UFFD_FEATURE_MOVE), again;
+
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd with UFFDIO_MOVE");
+	again = uffd_fill(self, uffd, UFFDIO_MOVE);
+	ASSERT_LE(0, again);
+	EXPECT_LE(again, 4 * PAGES);
+	EXPECT_EQ(0, pagemap_pages(self->mem, self->size, PM_PRESENT));
+	ASSERT_EQ(PAGES, pagemap_pages(self->other, self->size, PM_PRESENT));
+	EXPECT_EQ(0, wrong_pages(self->other, self->size, false));
+	EXPECT_INJECTED("move_pages_ptes");
+}
+
+/* ---- swapoff() ---- */
+
+/* A loop device on memory of its own, which goes away with its last user. */
+static int make_loop_device(char *path, size_t len, int file)
+{
+	struct loop_config config = { .fd = file, .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int control = open("/dev/loop-control", O_RDWR), fd = -1;
+
+	/* Another process may take the one that is free first. */
+	for (int try = 0; control >= 0 && fd < 0 && try < 10; try++) {
+		snprintf(path, len, "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+		fd = open(path, O_RDWR);
+		if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	close(control);
+	return fd;
+}
+
+static int make_swap_file(size_t size)
+{
+	const uint32_t header[] = { 1, size / psize() - 1, 0 };
+	int fd = memfd_create("fail_pte_map", 0);
+
+	if (fd >= 0 && !posix_fallocate(fd, 0, size) &&
+	    pwrite(fd, header, sizeof(header), 1024) == sizeof(header) &&
+	    pwrite(fd, "SWAPSPACE2", 10, psize() - 10) == 10)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+CASE(swapoff)
+{
+	int file = make_swap_file(4 * self->size), swapped;
+	char path[sizeof(self->swap)];
+
+	ASSERT_LE(0, file);
+	if (make_loop_device(path, sizeof(path), file) < 0)
+		SKIP(return, "needs CONFIG_BLK_DEV_LOOP");
+	if (swapon(path, SWAP_FLAG_PREFER | 0x7fff))
+		SKIP(return, "no swap: %s", strerror(errno));
+	strcpy(self->swap, path);
+	ASSERT_EQ(0, madvise(self->mem, self->size, MADV_PAGEOUT));
+	swapped = pagemap_pages(self->mem, self->size, PM_SWAP);
+	ASSERT_LT(0, swapped);
+
+	EXPECT_EQ(0, INJECT(swapoff(self->swap)));
+	self->swap[0] = 0;
+	EXPECT_EQ(0, pagemap_pages(self->mem, self->size, PM_SWAP));
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
+	EXPECT_INJECTED("unuse_pte_range");
+	EXPECT_INJECTED("unuse_pte");
+}
+
+/* ---- x86 ---- */
+
+#if defined(__i386__) || defined(__x86_64__)
+/* /proc/self/mem reads a mapping of /dev/mem by generic_access_phys(). */
+CASE(pfnmap)
+{
+	int dev = open("/dev/mem", O_RDONLY), mem = open("/proc/self/mem", O_RDONLY);
+	size_t size = 4 * psize(), failed = 0;
+	char *p, page[psize()];
+
+	p = INJECT(mmap(NULL, size, PROT_READ, MAP_SHARED, dev, BIOS));
+	if (p == MAP_FAILED)
+		SKIP(return, "/dev/mem cannot be mapped: %s", strerror(errno));
+	for (size_t pos = 0; pos < size; pos += psize())
+		failed += INJECT(pread(mem, page, psize(), (uintptr_t)p + pos)) != psize() ||
+			  memcmp(page, p + pos, psize());
+	EXPECT_EQ(0, failed);
+	EXPECT_INJECTED("pt_map_lock_at_site");
+	EXPECT_INJECTED("follow_pfnmap_start");
+}
+
+static int write_ldt(int entry)
+{
+	struct user_desc desc = {
+		.entry_number = entry, .base_addr = entry, .limit = 1, .seg_32bit = 1,
+	};
+
+	return syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc));
+}
+
+/* The second entry makes the table larger. So it is mapped at another address. */
+static int use_ldt(void)
+{
+	static uint64_t ldt[2048];
+
+	if (write_ldt(1) || write_ldt(2047))
+		return errno == ENOSYS ? KSFT_SKIP : KSFT_FAIL;
+	if (syscall(SYS_modify_ldt, 0, ldt, sizeof(ldt)) != sizeof(ldt))
+		return KSFT_FAIL;
+	return (ldt[1] >> 16 & 0xffff) == 1 && (ldt[2047] >> 16 & 0xffff) == 2047 ?
+	       KSFT_PASS : KSFT_FAIL;
+}
+
+/* The LDT is mapped in page tables of the process if they are isolated (PTI). */
+CASE(ldt)
+{
+	char cpuinfo[4096] = "";
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		inject(true);
+		_exit(use_ldt());
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	if (WEXITSTATUS(status) == KSFT_SKIP)
+		SKIP(return, "needs CONFIG_MODIFY_LDT_SYSCALL");
+	EXPECT_EQ(KSFT_PASS, WEXITSTATUS(status));
+	read_file("/proc/cpuinfo", cpuinfo, sizeof(cpuinfo));
+	if (strstr(cpuinfo, " pti "))
+		EXPECT_INJECTED("pt_map_lock_at_site");
+}
+
+/* A scheduler feature is a static key: the kernel patches its text. */
+CASE(text_poke)
+{
+	char features[1024], off[64], *on;
+
+	if (!read_file(FEATURES, features, sizeof(features)))
+		SKIP(return, "needs " FEATURES);
+	on = strtok(features, " \n");
+	if (!strncmp(on, "NO_", 3))
+		on += 3;
+	snprintf(off, sizeof(off), "NO_%s", on);
+
+	EXPECT_EQ(0, INJECT(write_word(FEATURES, features == on ? off : on)));
+	EXPECT_EQ(0, INJECT(write_word(FEATURES, features == on ? on : off)));
+	EXPECT_INJECTED("pt_map_lock_at_site");
+}
+#endif /* __i386__ || __x86_64__ */
+
+TEST_HARNESS_MAIN
