@@ -18,6 +18,13 @@
 	mutant(no_grace_period)	/* frees a deposited table at once */	\
 	mutant(no_vmemmap_wait)	/* optimizes vmemmap under RCU readers */ \
 	mutant(no_offline_wait)	/* poisons the memmap under RCU readers */ \
+	mutant(no_pmd_compare)	/* locks a PTE table that was removed */ \
+	mutant(moved_is_nomem)	/* a PTE table that moved gives -ENOMEM */ \
+	mutant(fork_loses)	/* ... is not copied */			\
+	mutant(dump_hole)	/* ... is not dumped */			\
+	mutant(ksm_left)	/* ... is not searched for KSM pages */	\
+	mutant(page_missed)	/* ... has no page for folio_walk_start() */ \
+	mutant(pfnmap_fails)	/* ... has no PFN for follow_pfnmap_start() */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
 	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \
 	mutant(track_wrong_mm)	/* waits for the walks of all other mms */ \
