@@ -74,12 +74,6 @@ static bool fail_pte_map_may_fail(struct fail_pte_map_site *site, pmd_t *pmdp)
 	return false;
 }
 
-static void fail_pte_map_failed(void)
-{
-	current->fail_pte_map[0].failures++;
-	current->fail_pte_map[0].passes = current->fail_pte_map[0].failures;
-}
-
 /**
  * should_fail_pte_map() - should a lookup of a PTE table fail?
  * @site: the caller
@@ -108,7 +102,7 @@ bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 	if (!should_fail_ex(&fail_pte_map, 1, FAULT_NOWARN))
 		return false;
 
-	fail_pte_map_failed();
+	current->fail_pte_map[0].passes = ++current->fail_pte_map[0].failures;
 	atomic_long_inc(&site->injected);
 	return true;
 }
