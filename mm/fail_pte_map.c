@@ -2,8 +2,10 @@
 /*
  * Fault injection for mapping PTE tables, and a table of its sites in debugfs.
  */
+#define PGTABLE_MAP_NO_SITES
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
+#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -105,6 +107,16 @@ bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 	current->fail_pte_map[0].passes = ++current->fail_pte_map[0].failures;
 	atomic_long_inc(&site->injected);
 	return true;
+}
+
+/* pt_lock_mapped() at a site */
+bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
+			 struct mm_struct *mm, pmd_t *pmdp)
+{
+	if (!should_fail_pte_map(site, mm, pmdp))
+		return pt_lock_mapped(map, mm, pmdp);
+	pt_unmap(map);
+	return false;
 }
 
 #ifdef CONFIG_FAULT_INJECTION_DEBUG_FS

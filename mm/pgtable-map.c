@@ -5,6 +5,7 @@
  * include/linux/pgtable_map.h has the contract.
  */
 #define PGTABLE_MAP_NO_SITES
+#include <linux/highmem.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>

@@ -41,6 +41,8 @@ struct fail_pte_map_site {
 
 bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 			 pmd_t *pmdp);
+bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
+			 struct mm_struct *mm, pmd_t *pmdp);
 
 #define FAIL_PTE_MAP_SITE() ({						\
 	static struct fail_pte_map_site __site				\
@@ -65,16 +67,6 @@ fail_pt_map(struct fail_pte_map_site *site, struct pt_map *map, pmd_t *pmdp,
 	if (should_fail_pte_map(site, NULL, pmdp))
 		return PT_MAP_MOVED;
 	return pt_map(map, pmdp, addr);
-}
-
-static inline bool
-fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
-		    struct mm_struct *mm, pmd_t *pmdp)
-{
-	if (!should_fail_pte_map(site, mm, pmdp))
-		return pt_lock_mapped(map, mm, pmdp);
-	pt_unmap(map);
-	return false;
 }
 
 static inline enum pt_map_state

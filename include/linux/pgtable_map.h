@@ -94,23 +94,19 @@ enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
 int pt_map_alloc_lock(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
 		      unsigned long addr);
 
-static inline void pt_unmap(struct pt_map *map)
-{
-	pte_unmap(map->pte);
-}
+/* Macros, because pte_unmap() of CONFIG_HIGHPTE needs linux/highmem.h. */
+#define pt_unmap(map)	pte_unmap((map)->pte)
 
-static inline void pt_unmap_unlock(struct pt_map *map)
-{
-	spin_unlock(map->ptl);
-	pte_unmap(map->pte);
-}
+#define pt_unmap_unlock(map)	do {			\
+	spin_unlock((map)->ptl);			\
+	pte_unmap((map)->pte);				\
+} while (0)
 
-static inline void pt_unmap_unlock_nested(struct pt_map *map, spinlock_t *held)
-{
-	if (map->ptl != held)
-		spin_unlock(map->ptl);
-	pte_unmap(map->pte);
-}
+#define pt_unmap_unlock_nested(map, held)	do {	\
+	if ((map)->ptl != (held))			\
+		spin_unlock((map)->ptl);		\
+	pte_unmap((map)->pte);				\
+} while (0)
 
 pte_t *pte_offset_map(pmd_t *pmdp, unsigned long addr);
 pte_t *pte_offset_map_ro_nolock(struct mm_struct *mm, pmd_t *pmdp,
@@ -121,11 +117,10 @@ pte_t *pte_offset_map_rw_nolock(struct mm_struct *mm, pmd_t *pmdp,
 pte_t *pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
 			   unsigned long addr, spinlock_t **ptlp);
 
-static inline void pte_unmap_unlock(pte_t *pte, spinlock_t *ptl)
-{
-	spin_unlock(ptl);
-	pte_unmap(pte);
-}
+#define pte_unmap_unlock(pte, ptl)	do {		\
+	spin_unlock(ptl);				\
+	pte_unmap(pte);					\
+} while (0)
 
 #include <linux/fail_pte_map.h>
 

@@ -8,6 +8,7 @@
 #include <kunit/test.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -328,22 +329,29 @@ static void pgtable_map_moved(struct kunit *test)
 	struct waiter w = { .lookup = PT_MAP_LOCK };
 	int attempts = 20;
 
+	/* A lookup that comes late finds the other table, or none. */
 	do {
 		change_under_waiter(test, &w, false);
 		exchange_pmds(TABLE_ADDR, OTHER_ADDR);
 		mmap_write_unlock(current->mm);
-	} while (w.state == PT_MAP_TABLE && --attempts);
+	} while (w.state != PT_MAP_MOVED && --attempts);
 	KUNIT_EXPECT_EQ(test, w.state, PT_MAP_MOVED);
 }
 
 static void pgtable_map_moved_loops(struct kunit *test)
 {
 	struct waiter w = { .lookup = PTE_OFFSET_MAP_LOCK };
+	int attempts = 20;
+	spinlock_t *ptl;
 
-	change_under_waiter(test, &w, false);
-	KUNIT_EXPECT_PTR_EQ(test, w.ptl, pte_lockptr(current->mm, w.pmdp));
-	exchange_pmds(TABLE_ADDR, OTHER_ADDR);
-	mmap_write_unlock(current->mm);
+	/* A lookup that comes late may find no table. */
+	do {
+		change_under_waiter(test, &w, false);
+		ptl = pte_lockptr(current->mm, w.pmdp);
+		exchange_pmds(TABLE_ADDR, OTHER_ADDR);
+		mmap_write_unlock(current->mm);
+	} while (!w.ptl && --attempts);
+	KUNIT_EXPECT_PTR_EQ(test, w.ptl, ptl);
 }
 
 static void pgtable_map_removed_loops(struct kunit *test)

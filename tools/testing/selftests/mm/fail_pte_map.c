@@ -536,7 +536,7 @@ CASE(swapoff)
 	self->swap[0] = 0;
 	for (end = clock() + CLOCKS_PER_SEC / 10; clock() < end; )
 		;
-	EXPECT_EQ(0, pagemap_pages(self->mem, self->size, PM_SWAP));
+	/* Some pages may be in another swap area, and stay there. */
 	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
 	EXPECT_INJECTED("unuse_pte_range");
 	EXPECT_INJECTED("unuse_pte");
