@@ -41,39 +41,38 @@ static bool fail_pte_map_exempt(struct fail_pte_map_site *site,
 	return true;
 }
 
-/*
- * The record of @site and @pmdp, which becomes the first one. A task that fails at
- * more sites and pmds than there are records forgets the oldest.
- */
-static void fail_pte_map_record(struct fail_pte_map_site *site, pmd_t *pmdp)
+/* The failures of this task at @site and @pmdp, or NULL */
+static struct fail_pte_map_failure *
+fail_pte_map_find(struct fail_pte_map_site *site, pmd_t *pmdp)
 {
-	typeof(current->fail_pte_map[0]) record = { .site = site, .pmdp = pmdp };
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(current->fail_pte_map) - 1; i++) {
-		if (current->fail_pte_map[i].site == site &&
-		    current->fail_pte_map[i].pmdp == pmdp) {
-			record = current->fail_pte_map[i];
-			break;
-		}
+	for (i = 0; i < ARRAY_SIZE(current->fail_pte_map); i++) {
+		struct fail_pte_map_failure *f = &current->fail_pte_map[i];
+
+		if (f->site == site && f->pmdp == pmdp)
+			return f;
 	}
-	memmove(&current->fail_pte_map[1], &current->fail_pte_map[0],
-		i * sizeof(record));
-	current->fail_pte_map[0] = record;
+	return NULL;
 }
 
 /*
- * A caller that tries again may have looked the table up more than once, here and
- * elsewhere, and must come through in one of its attempts. So after a task has
- * failed n times here, its next n lookups succeed.
+ * A caller that tries again may look the table up more than once in each attempt,
+ * here and elsewhere, and must get through in one of them. So after a task has
+ * failed n times here, its next n lookups succeed. The oldest failure is forgotten.
  */
-static bool fail_pte_map_may_fail(struct fail_pte_map_site *site, pmd_t *pmdp)
+static void fail_pte_map_failed(struct fail_pte_map_site *site, pmd_t *pmdp)
 {
-	fail_pte_map_record(site, pmdp);
-	if (!current->fail_pte_map[0].passes)
-		return true;
-	current->fail_pte_map[0].passes--;
-	return false;
+	struct fail_pte_map_failure *first = current->fail_pte_map;
+	struct fail_pte_map_failure *f = fail_pte_map_find(site, pmdp);
+	unsigned int times = f ? f->times + 1 : 1;
+
+	if (!f)
+		f = first + ARRAY_SIZE(current->fail_pte_map) - 1;
+	memmove(first + 1, first, (f - first) * sizeof(*f));
+	*first = (struct fail_pte_map_failure){
+		.site = site, .pmdp = pmdp, .times = times, .passes = times,
+	};
 }
 
 /**
@@ -92,19 +91,24 @@ static bool fail_pte_map_may_fail(struct fail_pte_map_site *site, pmd_t *pmdp)
 bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 			 pmd_t *pmdp)
 {
+	struct fail_pte_map_failure *f;
+
 	if (likely(!READ_ONCE(fail_pte_map.probability)))
 		return false;
 
 	atomic_long_inc(&site->calls);
 	if (fail_pte_map_exempt(site, mm, pmdp))
 		return false;
-	if (!fail_pte_map_may_fail(site, pmdp))
+	f = fail_pte_map_find(site, pmdp);
+	if (f && f->passes) {
+		f->passes--;
 		return false;
+	}
 	/* Page table locks may be held: do not print, see FAULT_NOWARN. */
 	if (!should_fail_ex(&fail_pte_map, 1, FAULT_NOWARN))
 		return false;
 
-	current->fail_pte_map[0].passes = ++current->fail_pte_map[0].failures;
+	fail_pte_map_failed(site, pmdp);
 	atomic_long_inc(&site->injected);
 	return true;
 }
@@ -118,8 +122,6 @@ bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 	pt_unmap(map);
 	return false;
 }
-
-#ifdef CONFIG_FAULT_INJECTION_DEBUG_FS
 
 extern struct fail_pte_map_site __start_fail_pte_map[], __stop_fail_pte_map[];
 
@@ -164,19 +166,7 @@ static ssize_t fail_pte_map_sites_write(struct file *file,
 	return count;
 }
 
-static int fail_pte_map_sites_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, fail_pte_map_sites_show, NULL);
-}
-
-static const struct file_operations fail_pte_map_sites_fops = {
-	.owner		= THIS_MODULE,
-	.open		= fail_pte_map_sites_open,
-	.read		= seq_read,
-	.write		= fail_pte_map_sites_write,
-	.llseek		= seq_lseek,
-	.release	= single_release,
-};
+DEFINE_SHOW_STORE_ATTRIBUTE(fail_pte_map_sites);
 
 static int __init fail_pte_map_debugfs(void)
 {
@@ -187,5 +177,3 @@ static int __init fail_pte_map_debugfs(void)
 	return 0;
 }
 late_initcall(fail_pte_map_debugfs);
-
-#endif /* CONFIG_FAULT_INJECTION_DEBUG_FS */

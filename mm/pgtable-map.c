@@ -34,26 +34,23 @@
  * CONFIG_LOCKLESS_WALK_TRACKING does not record this section. It need not:
  * pmdp_get_lockless_sync() interrupts all CPUs, recorded or not.
  */
-#if defined(CONFIG_GUP_GET_PXX_LOW_HIGH) && \
-	(defined(CONFIG_SMP) || defined(CONFIG_PREEMPT_RCU))
 static pmd_t pmdp_get_whole(pmd_t *pmdp)
 {
 	unsigned long flags;
 	pmd_t pmd;
+
+	/* With one CPU and no preemption, the pmd does not change meanwhile. */
+	if (!IS_ENABLED(CONFIG_GUP_GET_PXX_LOW_HIGH) ||
+	    !(IS_ENABLED(CONFIG_SMP) || IS_ENABLED(CONFIG_PREEMPT_RCU)))
+		return pmdp_get_lockless(pmdp);
 
 	local_irq_save(flags);
 	pmd = pmdp_get_lockless(pmdp);
 	local_irq_restore(flags);
 	return pmd;
 }
-#else
-static pmd_t pmdp_get_whole(pmd_t *pmdp)
-{
-	return pmdp_get_lockless(pmdp);
-}
-#endif
 
-/* Why there is no table behind @pmd, which was read from @pmdp. */
+/* Says why @pmd, which was read from @pmdp, does not point to a table. */
 static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
 {
 	if (pmd_none(pmd))
@@ -85,9 +82,9 @@ static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
 	map->ptl = pte_lockptr(mm, &map->pmd);
 	spin_lock(map->ptl);
 	/*
-	 * A table is removed from its pmd under its lock, or by mremap(), which
-	 * excludes everybody who could be here. So if the pmd has not changed,
-	 * it does not change before the lock is released.
+	 * A table is removed from its pmd under its lock, or by mremap(), whose
+	 * locks exclude all callers of this function. So if the pmd has not
+	 * changed, it does not change before the lock is released.
 	 */
 	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
 		return true;
@@ -153,9 +150,9 @@ enum pt_map_state pt_map_lock(struct pt_map *map, struct mm_struct *mm,
 {
 	enum pt_map_state state = __pt_map(map, pmdp, addr);
 
-	if (likely(state == PT_MAP_TABLE) && unlikely(!__pt_lock_mapped(map, mm, pmdp)))
-		return PT_MAP_MOVED;
-	return state;
+	if (state != PT_MAP_TABLE)
+		return state;
+	return __pt_lock_mapped(map, mm, pmdp) ? PT_MAP_TABLE : PT_MAP_MOVED;
 }
 
 /**
@@ -164,8 +161,8 @@ enum pt_map_state pt_map_lock(struct pt_map *map, struct mm_struct *mm,
  * @mm: the mm that the pmd belongs to
  * @pmdp: the pmd
  * @addr: an address in its range. @map->pte is the entry for it.
- * @held: the lock that the caller holds: that of the PMD table, or that of a PTE
- *	table with which no other task nests in the opposite order
+ * @held: the lock that the caller holds, or NULL: that of the PMD table, or that
+ *	of a PTE table with which no other task nests in the opposite order
  *
  * Without split page table locks @held may be the lock of the table. Then it is
  * not taken twice.
@@ -190,53 +187,6 @@ enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
 		return PT_MAP_TABLE;
 	pt_unmap_unlock_nested(map, held);
 	return PT_MAP_MOVED;
-}
-
-/* The callers of pt_map_alloc_lock() see no failure, so it is a site itself. */
-#ifdef CONFIG_FAIL_PTE_MAP
-static enum pt_map_state pt_map_lock_at_site(struct pt_map *map,
-					     struct mm_struct *mm, pmd_t *pmdp,
-					     unsigned long addr)
-{
-	if (should_fail_pte_map(FAIL_PTE_MAP_SITE(), mm, pmdp))
-		return PT_MAP_MOVED;
-	return pt_map_lock(map, mm, pmdp, addr);
-}
-#else
-#define pt_map_lock_at_site	pt_map_lock
-#endif
-
-/**
- * pt_map_alloc_lock() - lock the PTE table of a pmd, and allocate it if need be
- * @map: the table, if the function returns 0
- * @mm: the mm that the pmd belongs to
- * @pmdp: the pmd
- * @addr: an address in its range. @map->pte is the entry for it.
- *
- * A table that is removed before it is locked is allocated again.
- *
- * Context: Process context. May sleep. Otherwise as pt_map_lock().
- *
- * Return: 0 if the table is mapped and locked. -ENOMEM if none could be
- * allocated, -EBUSY if the pmd is a leaf.
- */
-int pt_map_alloc_lock(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
-		      unsigned long addr)
-{
-	for (;;) {
-		switch (pt_map_lock_at_site(map, mm, pmdp, addr)) {
-		case PT_MAP_TABLE:
-			return 0;
-		case PT_MAP_LEAF:
-			return -EBUSY;
-		case PT_MAP_NONE:
-			if (__pte_alloc(mm, pmdp))
-				return -ENOMEM;
-			break;
-		case PT_MAP_MOVED:
-			break;
-		}
-	}
 }
 
 /**

@@ -6,10 +6,6 @@
  * counters of its own. A lookup that is made to fail answers PT_MAP_MOVED, or
  * NULL: as if the table had been removed, and another one been installed before
  * the caller looks at the pmd again.
- *
- * After a task has failed n times at a site and pmd, its next n lookups there
- * succeed. So a caller that tries again succeeds in the end, even with
- * probability 100.
  */
 #ifndef _LINUX_FAIL_PTE_MAP_H
 #define _LINUX_FAIL_PTE_MAP_H

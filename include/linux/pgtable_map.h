@@ -5,7 +5,7 @@
  * A PTE table can be removed while a caller looks for it. THP collapse removes
  * tables under mmap_lock and under the file's i_mmap lock, and zapping removes
  * tables that it has emptied under mmap_lock or a VMA lock held for read. So
- * every lookup here may fail, and every caller must say what it does then.
+ * every lookup here may fail, and every caller must handle that.
  *
  * The caller has reached the pmd by walking down from the PGD. It holds
  * mmap_lock or a VMA lock, or the i_mmap lock of the file or the lock of the
@@ -38,10 +38,10 @@
  * returned. Code that would conclude anything else from NULL than "look again"
  * or "give up" must use pt_map() or pt_map_lock().
  *
- * Do not look at *pmd again in order to learn why a lookup failed. Its value is
- * another one by then.
+ * Do not read *pmd again in order to learn why a lookup failed. Its value may
+ * have changed by then.
  *
- * To let go:
+ * How to release:
  *
  *  pt_map(), pte_offset_map*()            | pt_unmap(), pte_unmap()
  *  pt_map_lock(), pte_offset_map_lock()   | pt_unmap_unlock(), pte_unmap_unlock()
@@ -94,6 +94,28 @@ enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
 int pt_map_alloc_lock(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
 		      unsigned long addr);
 
+/*
+ * pt_map() and pt_map_lock() that look again for as long as the pmd moves. They are
+ * for callers that do the same for an empty pmd and for a leaf.
+ */
+#define pt_map_retry(...) ({						\
+	enum pt_map_state __state;					\
+									\
+	do {								\
+		__state = pt_map(__VA_ARGS__);				\
+	} while (__state == PT_MAP_MOVED);				\
+	__state;							\
+})
+
+#define pt_map_lock_retry(...) ({					\
+	enum pt_map_state __state;					\
+									\
+	do {								\
+		__state = pt_map_lock(__VA_ARGS__);			\
+	} while (__state == PT_MAP_MOVED);				\
+	__state;							\
+})
+
 /* Macros, because pte_unmap() of CONFIG_HIGHPTE needs linux/highmem.h. */
 #define pt_unmap(map)	pte_unmap((map)->pte)
 
@@ -116,11 +138,6 @@ pte_t *pte_offset_map_rw_nolock(struct mm_struct *mm, pmd_t *pmdp,
 				spinlock_t **ptlp);
 pte_t *pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
 			   unsigned long addr, spinlock_t **ptlp);
-
-#define pte_unmap_unlock(pte, ptl)	do {		\
-	spin_unlock(ptl);				\
-	pte_unmap(pte);					\
-} while (0)
 
 #include <linux/fail_pte_map.h>
 

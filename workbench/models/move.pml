@@ -11,7 +11,7 @@
  * The barrier between the second detach and its count is kept, but no mutant
  * without it fails here: what needs it is a machine on which the walker may see
  * the first detach later than the counting CPU does. See the litmus test
- * move+count+rel in Documentation/litmus-tests/lockless-walk.
+ * move+count+lock in Documentation/litmus-tests/lockless-walk.
  */
 #include "walk.pml"
 

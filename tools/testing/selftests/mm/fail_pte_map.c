@@ -377,7 +377,7 @@ CASE(io_uring)
 	EXPECT_EQ(size / psize(), pagemap_pages(ring, size, PM_PRESENT));
 	fill(ring, size);
 	EXPECT_EQ(0, wrong_pages(ring, size, false));
-	EXPECT_INJECTED("pt_map_lock_at_site");
+	EXPECT_INJECTED("pt_map_alloc_lock");
 }
 
 CASE(packet)
@@ -397,7 +397,7 @@ CASE(packet)
 	ring = INJECT(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	ASSERT_NE(MAP_FAILED, ring);
 	EXPECT_EQ(64, pagemap_pages(ring, size, PM_PRESENT));
-	EXPECT_INJECTED("pt_map_lock_at_site");
+	EXPECT_INJECTED("pt_map_alloc_lock");
 }
 
 /* ---- userfaultfd ---- */
@@ -458,7 +458,7 @@ CASE(uffd_copy)
 	EXPECT_LE(again, PAGES);
 	ASSERT_EQ(PAGES, pagemap_pages(self->other, self->size, PM_PRESENT));
 	EXPECT_EQ(0, wrong_pages(self->other, self->size, false));
-	EXPECT_INJECTED("pt_map_lock_at_site");
+	EXPECT_INJECTED("pt_map_alloc_lock");
 }
 
 CASE(uffd_move)
@@ -559,7 +559,7 @@ CASE(pfnmap)
 		failed += INJECT(pread(mem, page, psize(), (uintptr_t)p + pos)) != psize() ||
 			  memcmp(page, p + pos, psize());
 	EXPECT_EQ(0, failed);
-	EXPECT_INJECTED("pt_map_lock_at_site");
+	EXPECT_INJECTED("pt_map_alloc_lock");
 	EXPECT_INJECTED("follow_pfnmap_start");
 }
 
@@ -604,7 +604,7 @@ CASE(ldt)
 	EXPECT_EQ(KSFT_PASS, WEXITSTATUS(status));
 	read_file("/proc/cpuinfo", cpuinfo, sizeof(cpuinfo));
 	if (strstr(cpuinfo, " pti "))
-		EXPECT_INJECTED("pt_map_lock_at_site");
+		EXPECT_INJECTED("pt_map_alloc_lock");
 }
 
 /* A scheduler feature is a static key: the kernel patches its text. */
@@ -621,7 +621,7 @@ CASE(text_poke)
 
 	EXPECT_EQ(0, INJECT(write_word(FEATURES, features == on ? off : on)));
 	EXPECT_EQ(0, INJECT(write_word(FEATURES, features == on ? on : off)));
-	EXPECT_INJECTED("pt_map_lock_at_site");
+	EXPECT_INJECTED("pt_map_alloc_lock");
 }
 #endif /* __i386__ || __x86_64__ */
 

@@ -80,19 +80,6 @@ FIXTURE_VARIANT_ADD(fail_pte_map, always) { .probability = 100 };
 
 /* ---- Settings ---- */
 
-/* Returns 0 or an errno. */
-static int write_word(const char *path, const char *word)
-{
-	int fd = open(path, O_WRONLY), error = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, word, strlen(word)) < 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
 /* Returns 0 or an errno. Teardown restores what was there before. */
 static int set(FIXTURE_DATA(fail_pte_map) *self, const char *path, const char *word)
 {

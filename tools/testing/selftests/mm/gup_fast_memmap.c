@@ -73,19 +73,6 @@ static uint64_t now_ms(void)
 	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
 }
 
-/* 0 or an errno: write_num() would exit. */
-static int write_word(const char *path, const char *word)
-{
-	int fd = open(path, O_WRONLY), error = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, word, strlen(word)) < 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
 static void read_word(const char *path, char *word, size_t size)
 {
 	int fd = open(path, O_RDONLY);
