@@ -50,12 +50,22 @@ static pmd_t pmdp_get_whole(pmd_t *pmdp)
 	return pmd;
 }
 
+/*
+ * Without huge mappings, a pmd with the bit of a leaf is bad. Hugetlb has leaves that
+ * are not pmd_trans_huge().
+ */
+static bool pt_map_is_leaf(pmd_t pmd)
+{
+	return pmd_trans_huge(pmd) ||
+	       (IS_ENABLED(CONFIG_PGTABLE_HAS_HUGE_LEAVES) && pmd_leaf(pmd));
+}
+
 /* Says why @pmd, which was read from @pmdp, does not point to a table. */
 static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
 {
 	if (pmd_none(pmd))
 		return PT_MAP_NONE;
-	if (!pmd_present(pmd) || pmd_trans_huge(pmd) || pmd_leaf(pmd))
+	if (!pmd_present(pmd) || pt_map_is_leaf(pmd))
 		return PT_MAP_LEAF;
 	pmd_clear_bad(pmdp);
 	return PT_MAP_NONE;
@@ -66,9 +76,8 @@ static inline enum pt_map_state __pt_map(struct pt_map *map, pmd_t *pmdp,
 {
 	rcu_read_lock();
 	map->pmd = pmdp_get_whole(pmdp);
-	/* A leaf of hugetlb need not be pmd_trans_huge(). */
-	if (likely(pmd_present(map->pmd) && !pmd_trans_huge(map->pmd) &&
-		   !pmd_leaf(map->pmd) && !pmd_bad(map->pmd))) {
+	if (likely(pmd_present(map->pmd) && !pt_map_is_leaf(map->pmd) &&
+		   !pmd_bad(map->pmd))) {
 		map->pte = __pte_map(&map->pmd, addr);
 		return PT_MAP_TABLE;
 	}
@@ -82,9 +91,11 @@ static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
 	map->ptl = pte_lockptr(mm, &map->pmd);
 	spin_lock(map->ptl);
 	/*
-	 * A table is removed from its pmd under its lock, or by mremap(), whose
-	 * locks exclude all callers of this function. So if the pmd has not
-	 * changed, it does not change before the lock is released.
+	 * A table is removed from its pmd under its lock, or by mremap() or the
+	 * collapse of anonymous memory, which exclude all callers of this
+	 * function: they hold mmap_lock, the VMA lock and those of rmap for
+	 * write. So if the pmd has not changed, it does not change before the
+	 * lock is released.
 	 */
 	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
 		return true;
@@ -107,8 +118,9 @@ static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
  * include/linux/pgtable_map.h. With PT_MAP_TABLE, the caller must not sleep
  * until pt_unmap().
  *
- * Return: PT_MAP_TABLE, PT_MAP_NONE or PT_MAP_LEAF; PT_MAP_MOVED if the caller
- * must look again. Nothing is mapped unless it is PT_MAP_TABLE.
+ * Return: PT_MAP_TABLE, PT_MAP_NONE or PT_MAP_LEAF; with fault injection also
+ * PT_MAP_MOVED, then the caller must look again. Nothing is mapped unless it is
+ * PT_MAP_TABLE.
  */
 enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr)
 {

@@ -6,13 +6,21 @@
  */
 #define PGTABLE_MAP_NO_SITES	/* no fault injection in the tests themselves */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/highmem.h>
+#include <linux/huge_mm.h>
 #include <linux/kthread.h>
+#include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/sizes.h>
 #include <linux/swapops.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
@@ -36,6 +44,11 @@ static void populate(struct kunit *test, unsigned long addr)
 	KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)addr), 0);
 }
 
+static void advise(struct kunit *test, unsigned long addr, int advice)
+{
+	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, addr, PMD_SIZE, advice), 0);
+}
+
 static int pgtable_map_init(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
@@ -52,8 +65,7 @@ static int pgtable_map_init(struct kunit *test)
 
 static void populate_leaf(struct kunit *test)
 {
-	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, LEAF_ADDR, PMD_SIZE,
-					 MADV_HUGEPAGE), 0);
+	advise(test, LEAF_ADDR, MADV_HUGEPAGE);
 	populate(test, LEAF_ADDR);
 	if (do_madvise(current->mm, LEAF_ADDR, PMD_SIZE, MADV_COLLAPSE))
 		kunit_skip(test, "no huge page to be had");
@@ -128,6 +140,16 @@ static void pgtable_map_migration_entry(struct kunit *test)
 		   swp_entry_to_pmd(make_readable_migration_entry(1)));
 	expect_no_table(test, NONE_ADDR, PT_MAP_LEAF);
 	pmd_clear(pmdp);
+}
+
+/* Or a pmd that is read in two halves could be one of each of two tables. */
+static void pgtable_map_halves(struct kunit *test)
+{
+	struct page *table = pmd_page(pmdp_get(pmd_at(TABLE_ADDR)));
+
+	if (!IS_ENABLED(CONFIG_GUP_GET_PXX_LOW_HIGH))
+		kunit_skip(test, "pmds are read at once");
+	KUNIT_EXPECT_LT(test, (u64)page_to_phys(table), SZ_4G);
 }
 
 static void pgtable_map_wrappers(struct kunit *test)
@@ -374,11 +396,204 @@ static void pgtable_map_removed_loops(struct kunit *test)
 	}
 }
 
+/*
+ * Tables that MADV_DONTNEED of another task removes while the caller holds mmap_lock
+ * for read, but no page table lock: in the first MMU_NOTIFY_CLEAR of the caller.
+ */
+
+struct zapper {
+	struct mmu_notifier mn;
+	struct task_struct *tester;
+	struct task_struct *task;
+	struct completion zapped;
+	struct mm_struct *mm;
+	unsigned long addr;
+	int err;
+	bool started;
+};
+
+static int zapper_fn(void *data)
+{
+	struct zapper *z = data;
+
+	z->err = do_madvise(z->mm, z->addr, PMD_SIZE, MADV_DONTNEED);
+	complete(&z->zapped);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static int zap_in_notifier(struct mmu_notifier *mn,
+			   const struct mmu_notifier_range *range)
+{
+	struct zapper *z = container_of(mn, struct zapper, mn);
+
+	if (current != z->tester || range->event != MMU_NOTIFY_CLEAR || z->started)
+		return 0;
+	z->started = true;
+	wake_up_process(z->task);
+	wait_for_completion(&z->zapped);
+	return 0;
+}
+
+static const struct mmu_notifier_ops zapper_ops = {
+	.invalidate_range_start = zap_in_notifier,
+};
+
+static void zapper_start(struct kunit *test, struct zapper *z, unsigned long addr)
+{
+	*z = (struct zapper){
+		.mn.ops = &zapper_ops,
+		.tester = current,
+		.mm = current->mm,
+		.addr = addr,
+	};
+	init_completion(&z->zapped);
+	z->task = kthread_create(zapper_fn, z, "pgtable_map_zapper");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(z->task));
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&z->mn, z->mm), 0);
+}
+
+static void zapper_stop(struct kunit *test, struct zapper *z)
+{
+	mmu_notifier_unregister(&z->mn, z->mm);
+	kthread_stop(z->task);
+	KUNIT_EXPECT_TRUE(test, z->started);
+	KUNIT_EXPECT_EQ(test, z->err, 0);
+}
+
+/* Pages before a large folio, the first of which is stored before it is split */
+static void pgtable_map_migrate_vma(struct kunit *test)
+{
+	unsigned long nr = PTRS_PER_PTE, stored = 0, i;
+	struct migrate_vma args = {
+		.start = LEAF_ADDR,
+		.end = LEAF_ADDR + PMD_SIZE,
+		.flags = MIGRATE_VMA_SELECT_SYSTEM,
+	};
+	struct zapper z;
+
+	if (!IS_ENABLED(CONFIG_DEVICE_MIGRATION))
+		kunit_skip(test, "needs CONFIG_DEVICE_MIGRATION");
+	if (!IS_ENABLED(CONFIG_PT_RECLAIM))
+		kunit_skip(test, "needs CONFIG_PT_RECLAIM");
+	/* There is room for what must not be stored. */
+	args.src = kunit_kcalloc(test, 2 * nr, sizeof(*args.src), GFP_KERNEL);
+	args.dst = kunit_kcalloc(test, 2 * nr, sizeof(*args.dst), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, args.src);
+	KUNIT_ASSERT_NOT_NULL(test, args.dst);
+	populate_leaf(test);
+	advise(test, LEAF_ADDR, MADV_NOHUGEPAGE);
+	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, LEAF_ADDR, PAGE_SIZE,
+					 MADV_DONTNEED), 0);
+	populate(test, LEAF_ADDR);
+
+	zapper_start(test, &z, LEAF_ADDR);
+	mmap_read_lock(current->mm);
+	args.vma = vma_lookup(current->mm, LEAF_ADDR);
+	KUNIT_EXPECT_EQ(test, migrate_vma_setup(&args), 0);
+	KUNIT_EXPECT_EQ(test, args.npages, nr);
+	KUNIT_EXPECT_TRUE(test, pmd_none(pmdp_get(pmd_at(LEAF_ADDR))));
+	migrate_vma_pages(&args);
+	migrate_vma_finalize(&args);
+	mmap_read_unlock(current->mm);
+	zapper_stop(test, &z);
+
+	for (i = nr; i < 2 * nr; i++)
+		stored += args.src[i] != 0;
+	KUNIT_EXPECT_EQ(test, stored, 0);
+}
+
+static void put_file(void *file)
+{
+	fput(file);
+}
+
+/* A private mapping of a file that has a huge page, which is mapped by PTEs */
+static void populate_file(struct kunit *test)
+{
+	struct file *file;
+	u32 value;
+
+	file = shmem_kernel_file_setup("pgtable_map", PMD_SIZE, EMPTY_VMA_FLAGS);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_file, file), 0);
+	KUNIT_ASSERT_EQ(test, vm_mmap(file, ADDR, PMD_SIZE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_FIXED, 0), ADDR);
+	KUNIT_ASSERT_EQ(test, get_user(value, (u32 __user *)ADDR), 0);
+	if (do_madvise(current->mm, ADDR, PMD_SIZE, MADV_COLLAPSE))
+		kunit_skip(test, "no huge page to be had");
+	advise(test, ADDR, MADV_DONTNEED);
+	advise(test, ADDR, MADV_NOHUGEPAGE);
+	KUNIT_ASSERT_EQ(test, get_user(value, (u32 __user *)ADDR), 0);
+	advise(test, ADDR, MADV_HUGEPAGE);
+	KUNIT_ASSERT_TRUE(test, pmd_present(pmdp_get(pmd_at(ADDR))));
+	KUNIT_ASSERT_FALSE(test, pmd_leaf(pmdp_get(pmd_at(ADDR))));
+}
+
+static void set_uffd_missing(bool set)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(mm);
+	vma = vma_lookup(mm, ADDR);
+	vma_start_write(vma);
+	if (set)
+		vm_flags_set(vma, VM_UFFD_MISSING);
+	else
+		vm_flags_clear(vma, VM_UFFD_MISSING);
+	mmap_write_unlock(mm);
+}
+
+static void pgtable_map_collapse_file(struct kunit *test)
+{
+	spinlock_t *unsplit = &current->mm->page_table_lock;
+	struct zapper z;
+	u32 value;
+
+	if (!IS_ENABLED(CONFIG_PT_RECLAIM))
+		kunit_skip(test, "needs CONFIG_PT_RECLAIM");
+	if (!IS_ENABLED(CONFIG_USERFAULTFD))
+		kunit_skip(test, "needs CONFIG_USERFAULTFD");
+	populate_file(test);
+	set_uffd_missing(true);
+	zapper_start(test, &z, ADDR);
+	KUNIT_EXPECT_NE(test, do_madvise(current->mm, ADDR, PMD_SIZE, MADV_COLLAPSE), 0);
+	zapper_stop(test, &z);
+	KUNIT_EXPECT_FALSE(test, spin_is_locked(unsplit));
+	if (spin_is_locked(unsplit))
+		spin_unlock(unsplit);
+
+	set_uffd_missing(false);
+	KUNIT_EXPECT_EQ(test, get_user(value, (u32 __user *)ADDR), 0);
+}
+
+/*
+ * A machine check for a page that another CPU has dealt with already: the process
+ * is told by which address it has the page.
+ */
+static void pgtable_map_memory_failure(struct kunit *test)
+{
+	struct page *page;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+	KUNIT_ASSERT_EQ(test, get_user_pages_fast(TABLE_ADDR, 1, 0, &page), 1);
+	SetPageHWPoison(page);
+	KUNIT_EXPECT_EQ(test, memory_failure(page_to_pfn(page), MF_ACTION_REQUIRED |
+					     MF_SW_SIMULATED), -EHWPOISON);
+	flush_signals(current);
+	ClearPageHWPoison(page);
+	put_page(page);
+}
+
 static struct kunit_case pgtable_map_cases[] = {
 	KUNIT_CASE(pgtable_map_table),
 	KUNIT_CASE(pgtable_map_none),
 	KUNIT_CASE(pgtable_map_leaf),
 	KUNIT_CASE(pgtable_map_migration_entry),
+	KUNIT_CASE(pgtable_map_halves),
 	KUNIT_CASE(pgtable_map_wrappers),
 	KUNIT_CASE(pgtable_map_nested),
 	KUNIT_CASE(pgtable_map_alloc),
@@ -386,6 +601,9 @@ static struct kunit_case pgtable_map_cases[] = {
 	KUNIT_CASE(pgtable_map_moved),
 	KUNIT_CASE(pgtable_map_moved_loops),
 	KUNIT_CASE(pgtable_map_removed_loops),
+	KUNIT_CASE(pgtable_map_migrate_vma),
+	KUNIT_CASE(pgtable_map_collapse_file),
+	KUNIT_CASE(pgtable_map_memory_failure),
 	{}
 };
 

@@ -22,9 +22,10 @@
 	mutant(moved_is_nomem)	/* a PTE table that moved gives -ENOMEM */ \
 	mutant(fork_loses)	/* ... is not copied */			\
 	mutant(dump_hole)	/* ... is not dumped */			\
-	mutant(ksm_left)	/* ... is not searched for KSM pages */	\
+	mutant(no_retry)	/* ... is taken for no table */		\
 	mutant(page_missed)	/* ... has no page for folio_walk_start() */ \
 	mutant(pfnmap_fails)	/* ... has no PFN for follow_pfnmap_start() */ \
+	mutant(collected_twice)	/* migrate_vma_setup() stores pages twice */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
 	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \
 	mutant(track_wrong_mm)	/* waits for the walks of all other mms */ \

@@ -178,6 +178,58 @@ CASE(core)
 	EXPECT_INJECTED("follow_pmd_mask");
 }
 
+/* ---- Out of memory ---- */
+
+/* A memory cgroup that has less than is wanted, and no swap. */
+static int make_cgroup(FIXTURE_DATA(fail_pte_map) *self, const char *max)
+{
+	char path[96], *dir = self->cgroup;
+
+	snprintf(dir, sizeof(self->cgroup), "/tmp/fail_pte_map.cgroup.%d", getpid());
+	if (mkdir(dir, 0700) || mount("cgroup", dir, "cgroup2", 0, NULL))
+		return errno;
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", dir);
+	write_word(path, "+memory");
+	snprintf(path, sizeof(path), "%s/oom", dir);
+	if (mkdir(path, 0700))
+		return errno;
+	snprintf(path, sizeof(path), "%s/oom/memory.swap.max", dir);
+	write_word(path, "0");
+	snprintf(path, sizeof(path), "%s/oom/memory.max", dir);
+	return write_word(path, max);
+}
+
+/* The OOM killer ends a process whose page faults, and whose exit, are slowed down. */
+CASE(oom)
+{
+	const size_t size = 64 << 20;
+	char path[96], events[256] = "";
+	int status;
+	pid_t pid;
+
+	if (make_cgroup(self, "16M"))
+		SKIP(return, "no memory controller of cgroup 2");
+	snprintf(path, sizeof(path), "%s/oom/cgroup.procs", self->cgroup);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		char *mem = map_at(NULL, size);
+
+		if (write_word(path, "0") || mem == MAP_FAILED)
+			_exit(KSFT_FAIL);
+		inject(true);
+		fill(mem, size);
+		_exit(KSFT_FAIL);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	snprintf(path, sizeof(path), "%s/oom/memory.events", self->cgroup);
+	read_file(path, events, sizeof(events));
+	EXPECT_NE(NULL, strstr(events, "oom_kill 1\n"));
+	EXPECT_INJECTED("do_anonymous_page");
+}
+
 /* ---- System calls that walk page tables ---- */
 
 CASE(ksm)

@@ -23,8 +23,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -69,6 +71,7 @@ FIXTURE(fail_pte_map) {
 	char *other;
 	char core[64];
 	char swap[32];
+	char cgroup[64];
 };
 
 FIXTURE_VARIANT(fail_pte_map) {
@@ -257,6 +260,18 @@ static int fork_and_check(char *mem, size_t size)
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
+/* A process that has ended may be in it for a moment. */
+static void remove_cgroup(const char *dir)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/oom", dir);
+	for (int i = 0; i < 100 && rmdir(path) && errno == EBUSY; i++)
+		usleep(10000);
+	umount(dir);
+	rmdir(dir);
+}
+
 /* ---- Fixture ---- */
 
 FIXTURE_SETUP(fail_pte_map)
@@ -297,6 +312,8 @@ FIXTURE_TEARDOWN_PARENT(fail_pte_map)
 		swapoff(self->swap);
 	if (self->core[0])
 		unlink(self->core);
+	if (self->cgroup[0])
+		remove_cgroup(self->cgroup);
 	while (self->nr_saved--) {
 		const struct setting *s = &self->saved[self->nr_saved];
 
