@@ -594,6 +594,24 @@ CASE(swapoff)
 	EXPECT_INJECTED("unuse_pte");
 }
 
+/* ---- powerpc ---- */
+
+#ifdef __powerpc64__
+/* The pages are in the hash table with their old protection. */
+CASE(subpage_prot)
+{
+	uint32_t read_only[PAGES];
+
+	memset(read_only, 0x55, sizeof(read_only));
+	ASSERT_EQ(PAGES, writable_pages(self->mem, self->size));
+	if (INJECT(syscall(__NR_subpage_prot, self->mem, self->size, read_only)))
+		SKIP(return, "needs CONFIG_PPC_SUBPAGE_PROT and the hash MMU");
+	EXPECT_EQ(0, writable_pages(self->mem, self->size));
+	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
+	EXPECT_INJECTED("hpte_flush_range");
+}
+#endif /* __powerpc64__ */
+
 /* ---- x86 ---- */
 
 #if defined(__i386__) || defined(__x86_64__)
