@@ -133,11 +133,14 @@ static void pgtable_map_leaf(struct kunit *test)
 static void pgtable_map_migration_entry(struct kunit *test)
 {
 	pmd_t *pmdp = pmd_at(NONE_ADDR);
+	spinlock_t *pml;
 
 	if (!thp_migration_supported())
 		kunit_skip(test, "no migration entries in pmds");
+	pml = pmd_lock(current->mm, pmdp);
 	set_pmd_at(current->mm, NONE_ADDR, pmdp,
 		   swp_entry_to_pmd(make_readable_migration_entry(1)));
+	spin_unlock(pml);
 	expect_no_table(test, NONE_ADDR, PT_MAP_LEAF);
 	pmd_clear(pmdp);
 }
