@@ -419,7 +419,9 @@ static int zapper_fn(void *data)
 {
 	struct zapper *z = data;
 
+	kthread_use_mm(z->mm);
 	z->err = do_madvise(z->mm, z->addr, PMD_SIZE, MADV_DONTNEED);
+	kthread_unuse_mm(z->mm);
 	complete(&z->zapped);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
