@@ -71,38 +71,6 @@ static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
 	return PT_MAP_NONE;
 }
 
-static inline enum pt_map_state __pt_map(struct pt_map *map, pmd_t *pmdp,
-					 unsigned long addr)
-{
-	rcu_read_lock();
-	map->pmd = pmdp_get_whole(pmdp);
-	if (likely(pmd_present(map->pmd) && !pt_map_is_leaf(map->pmd) &&
-		   !pmd_bad(map->pmd))) {
-		map->pte = __pte_map(&map->pmd, addr);
-		return PT_MAP_TABLE;
-	}
-	rcu_read_unlock();
-	return pt_map_none_or_leaf(pmdp, map->pmd);
-}
-
-static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
-				    pmd_t *pmdp)
-{
-	map->ptl = pte_lockptr(mm, &map->pmd);
-	spin_lock(map->ptl);
-	/*
-	 * A table is removed from its pmd under its lock, or by mremap() or the
-	 * collapse of anonymous memory, which exclude all callers of this
-	 * function: they hold mmap_lock, the VMA lock and those of rmap for
-	 * write. So if the pmd has not changed, it does not change before the
-	 * lock is released.
-	 */
-	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
-		return true;
-	pt_unmap_unlock(map);
-	return false;
-}
-
 /**
  * pt_map() - map the PTE table of a pmd
  * @map: set on return: @map->pmd, and @map->pte with PT_MAP_TABLE
@@ -124,7 +92,15 @@ static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
  */
 enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr)
 {
-	return __pt_map(map, pmdp, addr);
+	rcu_read_lock();
+	map->pmd = pmdp_get_whole(pmdp);
+	if (likely(pmd_present(map->pmd) && !pt_map_is_leaf(map->pmd) &&
+		   !pmd_bad(map->pmd))) {
+		map->pte = __pte_map(&map->pmd, addr);
+		return PT_MAP_TABLE;
+	}
+	rcu_read_unlock();
+	return pt_map_none_or_leaf(pmdp, map->pmd);
 }
 
 /**
@@ -141,7 +117,19 @@ enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr)
  */
 bool pt_lock_mapped(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp)
 {
-	return __pt_lock_mapped(map, mm, pmdp);
+	map->ptl = pte_lockptr(mm, &map->pmd);
+	spin_lock(map->ptl);
+	/*
+	 * A table is removed from its pmd under its lock, or by mremap() or the
+	 * collapse of anonymous memory, which exclude all callers of this
+	 * function: they hold mmap_lock, the VMA lock and those of rmap for
+	 * write. So if the pmd has not changed, it does not change before the
+	 * lock is released.
+	 */
+	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
+		return true;
+	pt_unmap_unlock(map);
+	return false;
 }
 
 /**
@@ -160,11 +148,11 @@ bool pt_lock_mapped(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp)
 enum pt_map_state pt_map_lock(struct pt_map *map, struct mm_struct *mm,
 			      pmd_t *pmdp, unsigned long addr)
 {
-	enum pt_map_state state = __pt_map(map, pmdp, addr);
+	enum pt_map_state state = pt_map(map, pmdp, addr);
 
 	if (state != PT_MAP_TABLE)
 		return state;
-	return __pt_lock_mapped(map, mm, pmdp) ? PT_MAP_TABLE : PT_MAP_MOVED;
+	return pt_lock_mapped(map, mm, pmdp) ? PT_MAP_TABLE : PT_MAP_MOVED;
 }
 
 /**
@@ -188,7 +176,7 @@ enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
 				     pmd_t *pmdp, unsigned long addr,
 				     spinlock_t *held)
 {
-	enum pt_map_state state = __pt_map(map, pmdp, addr);
+	enum pt_map_state state = pt_map(map, pmdp, addr);
 
 	if (state != PT_MAP_TABLE)
 		return state;
@@ -215,7 +203,7 @@ pte_t *pte_offset_map(pmd_t *pmdp, unsigned long addr)
 {
 	struct pt_map map;
 
-	return __pt_map(&map, pmdp, addr) == PT_MAP_TABLE ? map.pte : NULL;
+	return pt_map(&map, pmdp, addr) == PT_MAP_TABLE ? map.pte : NULL;
 }
 
 /**
@@ -237,7 +225,7 @@ pte_t *pte_offset_map_ro_nolock(struct mm_struct *mm, pmd_t *pmdp,
 {
 	struct pt_map map;
 
-	if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+	if (pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
 		return NULL;
 	*ptlp = pte_lockptr(mm, &map.pmd);
 	return map.pte;
@@ -265,7 +253,7 @@ pte_t *pte_offset_map_rw_nolock(struct mm_struct *mm, pmd_t *pmdp,
 {
 	struct pt_map map;
 
-	if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+	if (pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
 		return NULL;
 	*pmdvalp = map.pmd;
 	*ptlp = pte_lockptr(mm, &map.pmd);
@@ -291,10 +279,8 @@ pte_t *pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
 {
 	struct pt_map map;
 
-	do {
-		if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
-			return NULL;
-	} while (unlikely(!__pt_lock_mapped(&map, mm, pmdp)));
+	if (pt_map_lock_retry(&map, mm, pmdp, addr) != PT_MAP_TABLE)
+		return NULL;
 
 	*ptlp = map.ptl;
 	return map.pte;
