@@ -40,10 +40,10 @@ selftests: ## all mm selftests of the base, and ours: 25 min
 stress: ## direct I/O into memory that is collapsed, moved, migrated, paged out: 6 min
 	@workbench/run/conformance stress
 
-mutants: ## walks and updaters made wrong on purpose, which our tests must notice: 3 min when built
+mutants: ## walks and updaters made wrong on purpose, which our tests must notice: 6 min when built
 	@workbench/run/check mutants
 
-inject: ## KUnit and quick selftests while lookups of page tables fail: 25 min when built
+inject: ## KUnit and quick selftests while lookups of page tables fail: 16 min when built
 	@workbench/run/inject
 
 check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; KCSAN; PAE; no DEBUG_VM: (empty: 1 to 2 h)
