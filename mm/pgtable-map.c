@@ -71,6 +71,38 @@ static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
 	return PT_MAP_NONE;
 }
 
+static inline enum pt_map_state __pt_map(struct pt_map *map, pmd_t *pmdp,
+					 unsigned long addr)
+{
+	rcu_read_lock();
+	map->pmd = pmdp_get_whole(pmdp);
+	if (likely(pmd_present(map->pmd) && !pt_map_is_leaf(map->pmd) &&
+		   !pmd_bad(map->pmd))) {
+		map->pte = __pte_map(&map->pmd, addr);
+		return PT_MAP_TABLE;
+	}
+	rcu_read_unlock();
+	return pt_map_none_or_leaf(pmdp, map->pmd);
+}
+
+static inline bool __pt_lock_mapped(struct pt_map *map, struct mm_struct *mm,
+				    pmd_t *pmdp)
+{
+	map->ptl = pte_lockptr(mm, &map->pmd);
+	spin_lock(map->ptl);
+	/*
+	 * A table is removed from its pmd under its lock, or by mremap() or the
+	 * collapse of anonymous memory, which exclude all callers of this
+	 * function: they hold mmap_lock, the VMA lock and those of rmap for
+	 * write. So if the pmd has not changed, it does not change before the
+	 * lock is released.
+	 */
+	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
+		return true;
+	pt_unmap_unlock(map);
+	return false;
+}
+
 /**
  * pt_map() - map the PTE table of a pmd
  * @map: set on return: @map->pmd, and @map->pte with PT_MAP_TABLE
@@ -92,15 +124,7 @@ static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
  */
 enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr)
 {
-	rcu_read_lock();
-	map->pmd = pmdp_get_whole(pmdp);
-	if (likely(pmd_present(map->pmd) && !pt_map_is_leaf(map->pmd) &&
-		   !pmd_bad(map->pmd))) {
-		map->pte = __pte_map(&map->pmd, addr);
-		return PT_MAP_TABLE;
-	}
-	rcu_read_unlock();
-	return pt_map_none_or_leaf(pmdp, map->pmd);
+	return __pt_map(map, pmdp, addr);
 }
 
 /**
@@ -117,19 +141,7 @@ enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr)
  */
 bool pt_lock_mapped(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp)
 {
-	map->ptl = pte_lockptr(mm, &map->pmd);
-	spin_lock(map->ptl);
-	/*
-	 * A table is removed from its pmd under its lock, or by mremap() or the
-	 * collapse of anonymous memory, which exclude all callers of this
-	 * function: they hold mmap_lock, the VMA lock and those of rmap for
-	 * write. So if the pmd has not changed, it does not change before the
-	 * lock is released.
-	 */
-	if (likely(pmd_same(map->pmd, pmdp_get_lockless(pmdp))))
-		return true;
-	pt_unmap_unlock(map);
-	return false;
+	return __pt_lock_mapped(map, mm, pmdp);
 }
 
 /**
@@ -148,11 +160,11 @@ bool pt_lock_mapped(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp)
 enum pt_map_state pt_map_lock(struct pt_map *map, struct mm_struct *mm,
 			      pmd_t *pmdp, unsigned long addr)
 {
-	enum pt_map_state state = pt_map(map, pmdp, addr);
+	enum pt_map_state state = __pt_map(map, pmdp, addr);
 
 	if (state != PT_MAP_TABLE)
 		return state;
-	return pt_lock_mapped(map, mm, pmdp) ? PT_MAP_TABLE : PT_MAP_MOVED;
+	return __pt_lock_mapped(map, mm, pmdp) ? PT_MAP_TABLE : PT_MAP_MOVED;
 }
 
 /**
@@ -176,7 +188,7 @@ enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
 				     pmd_t *pmdp, unsigned long addr,
 				     spinlock_t *held)
 {
-	enum pt_map_state state = pt_map(map, pmdp, addr);
+	enum pt_map_state state = __pt_map(map, pmdp, addr);
 
 	if (state != PT_MAP_TABLE)
 		return state;
@@ -203,7 +215,7 @@ pte_t *pte_offset_map(pmd_t *pmdp, unsigned long addr)
 {
 	struct pt_map map;
 
-	return pt_map(&map, pmdp, addr) == PT_MAP_TABLE ? map.pte : NULL;
+	return __pt_map(&map, pmdp, addr) == PT_MAP_TABLE ? map.pte : NULL;
 }
 
 /**
@@ -225,7 +237,7 @@ pte_t *pte_offset_map_ro_nolock(struct mm_struct *mm, pmd_t *pmdp,
 {
 	struct pt_map map;
 
-	if (pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+	if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
 		return NULL;
 	*ptlp = pte_lockptr(mm, &map.pmd);
 	return map.pte;
@@ -253,7 +265,7 @@ pte_t *pte_offset_map_rw_nolock(struct mm_struct *mm, pmd_t *pmdp,
 {
 	struct pt_map map;
 
-	if (pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+	if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
 		return NULL;
 	*pmdvalp = map.pmd;
 	*ptlp = pte_lockptr(mm, &map.pmd);
@@ -279,8 +291,10 @@ pte_t *pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
 {
 	struct pt_map map;
 
-	if (pt_map_lock_retry(&map, mm, pmdp, addr) != PT_MAP_TABLE)
-		return NULL;
+	do {
+		if (__pt_map(&map, pmdp, addr) != PT_MAP_TABLE)
+			return NULL;
+	} while (unlikely(!__pt_lock_mapped(&map, mm, pmdp)));
 
 	*ptlp = map.ptl;
 	return map.pte;
