@@ -50,9 +50,9 @@
  * tables must be released in reverse order, by the task that made them.
  *
  * Where a pmd is read in two halves (x86 with PAE), a leaf can be halves of two:
- * take the lock of the PMD table and read it again. A pmd that points to a table is
- * always one table's, because page tables are below 4 GiB. mm/pgtable-map.c says
- * what would be needed without that.
+ * take the lock of the PMD table and read it again. A pmd that points to a table
+ * never mixes two of them, because page tables are below 4 GiB. mm/pgtable-map.c
+ * says what would be needed without that.
  */
 #ifndef _LINUX_PGTABLE_MAP_H
 #define _LINUX_PGTABLE_MAP_H
@@ -95,8 +95,8 @@ int pt_map_alloc_lock(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
 		      unsigned long addr);
 
 /*
- * pt_map() (it moves under fault injection only) and pt_map_lock() that look again
- * while the pmd moves, for callers that do the same for an empty pmd and for a leaf.
+ * pt_map() and pt_map_lock() that look again while the answer is PT_MAP_MOVED, for
+ * callers that do the same for an empty pmd and for a leaf.
  */
 #define pt_map_retry(...) ({						\
 	enum pt_map_state __state;					\

@@ -145,7 +145,7 @@ static void pgtable_map_migration_entry(struct kunit *test)
 	pmd_clear(pmdp);
 }
 
-/* Or a pmd that is read in two halves could be one of each of two tables. */
+/* Otherwise a pmd that is read in two halves could mix two tables. */
 static void pgtable_map_halves(struct kunit *test)
 {
 	struct page *table = pmd_page(pmdp_get(pmd_at(TABLE_ADDR)));
