@@ -115,10 +115,11 @@ bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 
 /* pt_lock_mapped() at a site */
 bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
-			 struct mm_struct *mm, pmd_t *pmdp)
+			 pmd_t *pmdp)
 {
-	if (!should_fail_pte_map(site, mm, pmdp))
-		return pt_lock_mapped(map, mm, pmdp);
+	/* pt_map() has made the exception for mms without users. */
+	if (!should_fail_pte_map(site, NULL, pmdp))
+		return pt_lock_mapped(map, pmdp);
 	pt_unmap(map);
 	return false;
 }

@@ -38,7 +38,7 @@ struct fail_pte_map_site {
 bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 			 pmd_t *pmdp);
 bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
-			 struct mm_struct *mm, pmd_t *pmdp);
+			 pmd_t *pmdp);
 
 #define FAIL_PTE_MAP_SITE() ({						\
 	static struct fail_pte_map_site __site				\
@@ -57,12 +57,12 @@ bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 #ifndef PGTABLE_MAP_NO_SITES
 
 static inline enum pt_map_state
-fail_pt_map(struct fail_pte_map_site *site, struct pt_map *map, pmd_t *pmdp,
-	    unsigned long addr)
+fail_pt_map(struct fail_pte_map_site *site, struct pt_map *map,
+	    struct mm_struct *mm, pmd_t *pmdp, unsigned long addr)
 {
-	if (should_fail_pte_map(site, NULL, pmdp))
+	if (should_fail_pte_map(site, mm, pmdp))
 		return PT_MAP_MOVED;
-	return pt_map(map, pmdp, addr);
+	return pt_map(map, mm, pmdp, addr);
 }
 
 static inline enum pt_map_state

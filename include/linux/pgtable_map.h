@@ -75,7 +75,7 @@ enum pt_map_state {
 /**
  * struct pt_map - a PTE table that is mapped, or why it is not
  * @pte: the entry for the address, if the answer was PT_MAP_TABLE
- * @ptl: the lock of the table, if the caller holds it
+ * @ptl: the lock of the table, held or not
  * @pmd: the value of the pmd from which the answer was made
  */
 struct pt_map {
@@ -84,10 +84,11 @@ struct pt_map {
 	pmd_t pmd;
 };
 
-enum pt_map_state pt_map(struct pt_map *map, pmd_t *pmdp, unsigned long addr);
+enum pt_map_state pt_map(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
+			 unsigned long addr);
 enum pt_map_state pt_map_lock(struct pt_map *map, struct mm_struct *mm,
 			      pmd_t *pmdp, unsigned long addr);
-bool pt_lock_mapped(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp);
+bool pt_lock_mapped(struct pt_map *map, pmd_t *pmdp);
 enum pt_map_state pt_map_lock_nested(struct pt_map *map, struct mm_struct *mm,
 				     pmd_t *pmdp, unsigned long addr,
 				     spinlock_t *held);

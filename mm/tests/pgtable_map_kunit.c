@@ -76,23 +76,24 @@ static void populate_leaf(struct kunit *test)
 
 static void pgtable_map_table(struct kunit *test)
 {
+	struct mm_struct *mm = current->mm;
 	pmd_t *pmdp = pmd_at(TABLE_ADDR);
 	struct pt_map map;
 
-	mmap_read_lock(current->mm);
-	KUNIT_ASSERT_EQ(test, pt_map(&map, pmdp, TABLE_ADDR), PT_MAP_TABLE);
+	mmap_read_lock(mm);
+	KUNIT_ASSERT_EQ(test, pt_map(&map, mm, pmdp, TABLE_ADDR), PT_MAP_TABLE);
 	KUNIT_EXPECT_TRUE(test, pmd_same(map.pmd, pmdp_get(pmdp)));
 	KUNIT_EXPECT_TRUE(test, pte_present(ptep_get(map.pte)));
 	KUNIT_EXPECT_TRUE(test, pte_none(ptep_get(map.pte + 1)));
 	pt_unmap(&map);
 
-	KUNIT_ASSERT_EQ(test, pt_map_lock(&map, current->mm, pmdp, TABLE_ADDR),
+	KUNIT_ASSERT_EQ(test, pt_map_lock(&map, mm, pmdp, TABLE_ADDR),
 			PT_MAP_TABLE);
 	KUNIT_EXPECT_TRUE(test, pte_present(ptep_get(map.pte)));
-	KUNIT_EXPECT_PTR_EQ(test, map.ptl, pte_lockptr(current->mm, pmdp));
+	KUNIT_EXPECT_PTR_EQ(test, map.ptl, pte_lockptr(mm, pmdp));
 	assert_spin_locked(map.ptl);
 	pt_unmap_unlock(&map);
-	mmap_read_unlock(current->mm);
+	mmap_read_unlock(mm);
 }
 
 static void expect_no_table(struct kunit *test, unsigned long addr,
@@ -104,7 +105,7 @@ static void expect_no_table(struct kunit *test, unsigned long addr,
 	struct pt_map map;
 
 	mmap_read_lock(mm);
-	KUNIT_EXPECT_EQ(test, pt_map(&map, pmdp, addr), state);
+	KUNIT_EXPECT_EQ(test, pt_map(&map, mm, pmdp, addr), state);
 	KUNIT_EXPECT_TRUE(test, pmd_same(map.pmd, pmdp_get(pmdp)));
 	KUNIT_EXPECT_EQ(test, pt_map_lock(&map, mm, pmdp, addr), state);
 	KUNIT_EXPECT_TRUE(test, pmd_same(map.pmd, pmdp_get(pmdp)));
@@ -255,14 +256,14 @@ static void pgtable_map_removed(struct kunit *test)
 	spinlock_t *ptl = pte_lockptr(mm, pmdp);
 
 	mmap_write_lock(mm);
-	KUNIT_ASSERT_EQ(test, pt_map(&map, pmdp, TABLE_ADDR), PT_MAP_TABLE);
+	KUNIT_ASSERT_EQ(test, pt_map(&map, mm, pmdp, TABLE_ADDR), PT_MAP_TABLE);
 	exchange_pmds(TABLE_ADDR, OTHER_ADDR);
-	KUNIT_EXPECT_FALSE(test, pt_lock_mapped(&map, mm, pmdp));
+	KUNIT_EXPECT_FALSE(test, pt_lock_mapped(&map, pmdp));
 	KUNIT_EXPECT_TRUE(test, spin_trylock(ptl));
 	spin_unlock(ptl);
 
-	KUNIT_ASSERT_EQ(test, pt_map(&map, pmdp, TABLE_ADDR), PT_MAP_TABLE);
-	KUNIT_EXPECT_TRUE(test, pt_lock_mapped(&map, mm, pmdp));
+	KUNIT_ASSERT_EQ(test, pt_map(&map, mm, pmdp, TABLE_ADDR), PT_MAP_TABLE);
+	KUNIT_EXPECT_TRUE(test, pt_lock_mapped(&map, pmdp));
 	pt_unmap_unlock(&map);
 	exchange_pmds(TABLE_ADDR, OTHER_ADDR);
 	mmap_write_unlock(mm);
