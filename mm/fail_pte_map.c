@@ -113,11 +113,10 @@ bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 	return true;
 }
 
-/* pt_lock_mapped() at a site */
+/* pt_lock_mapped() at a site. pt_map() makes the exception for mms without users. */
 bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 			 pmd_t *pmdp)
 {
-	/* pt_map() has made the exception for mms without users. */
 	if (!should_fail_pte_map(site, NULL, pmdp))
 		return pt_lock_mapped(map, pmdp);
 	pt_unmap(map);
