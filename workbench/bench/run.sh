@@ -111,7 +111,16 @@ while read -r size kib m1 m16 m512 program; do
 		done
 	done
 done </bench/sizes.tsv
-figure pt/reclaim-vmpte % pt_reclaim
+figure pt/reclaim-vmpte % pt_reclaim all
+set_thp 0
+for what in dontneed-4K dontneed-64K punch truncate remove shared; do
+	figure pt/reclaim-$what % pt_reclaim $what
+done
+for what in punch refill dontneed-64K munmap; do
+	figure pt/cost-$what insn/page pt_reclaim cost-$what
+done
+echo madvise >$thp/enabled
+figure pt/reclaim-free % pt_reclaim free
 set_thp 0
 for what in fault mprotect mremap zap fork; do
 	size=4K

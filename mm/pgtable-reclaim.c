@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Freeing PTE tables that have become empty in a process that goes on.
+ *
+ * Locks: the lock of the PMD table, and inside it that of the PTE table. Nothing
+ * else: a caller holds mmap_lock, a VMA lock or the i_mmap lock of a file for read,
+ * as everybody does who maps a PTE table (see include/linux/pgtable_map.h), and need
+ * not have the VMA that others use in the same table.
+ *
+ * Against all who fill tables (page faults, fork(), mremap(), userfaultfd):
+ *
+ *  reclaim                            | page fault
+ *                                     | (1) map the table
+ *  (2) lock the PMD table and the PTE |
+ *      table                          |
+ *  (3) each entry is none: clear the  |
+ *      pmd                            |
+ *  (4) unlock both                    |
+ *                                     | (5) lock the PTE table, read the pmd again:
+ *                                     |     it has changed, so look it up again
+ *  (6) free the table after a grace   |
+ *      period, so not before (5)      |
+ *
+ * With (5) before (2), (3) finds the entry that the page fault has set.
+ *
+ * Against lockless walks:
+ *
+ *  reclaim                            | GUP-fast
+ *                                     | (1) read the pmd: the table
+ *  (2) clear the pmd, see above       |
+ *                                     | (3) read an entry: it is none, and stays so,
+ *                                     |     as nobody can lock the table any more
+ *  (4) flush the TLB                  |
+ *  (5) free the table after a grace   |
+ *      period                         |
+ *                                     | (6) the walk ends
+ *
+ * (5) waits for (6): walks are RCU readers, or disable interrupts.
+ */
+#include <linux/mm.h>
+#include <linux/pgtable_map.h>
+#include <asm/pgalloc.h>
+#include <asm/tlb.h>
+#include "pgtable-reclaim.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/pgtable.h>
+
+#define PGTABLE_RECLAIM_PEEK	8u	/* entries on either side of a hole */
+
+static bool ptes_are_none(pte_t *pte, unsigned int nr)
+{
+	while (nr--)
+		if (!pte_none(ptep_get(pte++)))
+			return false;
+	return true;
+}
+
+/**
+ * pgtable_looks_empty() - may a PTE table be empty after a hole was made in it?
+ * @table: the first entry of the table
+ * @start: where the hole begins
+ * @end: where it ends, at most the end of the table's range
+ *
+ * Looks at a few entries on either side of the hole first: in a table that is in use
+ * they are seldom none. So that is all that most holes cost.
+ *
+ * Context: The table is locked.
+ *
+ * Return: false if an entry outside the hole is not none.
+ */
+bool pgtable_looks_empty(pte_t *table, unsigned long start, unsigned long end)
+{
+	unsigned int first = pte_index(start);
+	unsigned int past = first + (end - start) / PAGE_SIZE;
+	unsigned int before = min(first, PGTABLE_RECLAIM_PEEK);
+	unsigned int after = min(PTRS_PER_PTE - past, PGTABLE_RECLAIM_PEEK);
+
+	return ptes_are_none(table + first - before, before) &&
+	       ptes_are_none(table + past, after) &&
+	       ptes_are_none(table, first - before) &&
+	       ptes_are_none(table + past + after, PTRS_PER_PTE - past - after);
+}
+
+/**
+ * pgtable_reclaim() - free a PTE table if all of its entries are none
+ * @tlb: takes the table, and frees it after the TLB has been flushed
+ * @pmd: the pmd that points to the table
+ * @addr: an address in its range
+ * @who: whom to count it for
+ *
+ * Context: As pt_map(). The caller holds no page table lock.
+ *
+ * Return: true if the table is freed.
+ */
+bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
+		     enum pgtable_reclaim who)
+{
+	spinlock_t *pml = pmd_lock(tlb->mm, pmd);
+	bool empty = false;
+	struct pt_map map;
+
+	addr &= PMD_MASK;
+	if (pt_map_lock_nested(&map, tlb->mm, pmd, addr, pml) == PT_MAP_TABLE) {
+		empty = ptes_are_none(map.pte, PTRS_PER_PTE);
+		if (empty)
+			pmd_clear(pmd);
+		pt_unmap_unlock_nested(&map, pml);
+	}
+	spin_unlock(pml);
+	if (!empty)
+		return false;
+
+	pte_free_tlb(tlb, pmd_pgtable(map.pmd), addr);
+	mm_dec_nr_ptes(tlb->mm);
+	count_vm_event(PGTABLE_RECLAIMED_MADVISE + who - PGTABLE_RECLAIM_MADVISE);
+	trace_pgtable_reclaim(tlb->mm, addr, who);
+	return true;
+}
+
+/**
+ * pgtable_reclaim_mm() - pgtable_reclaim() for a caller that zaps nothing
+ * @mm: the mm
+ * @pmd: the pmd that points to the table
+ * @addr: an address in its range
+ * @who: whom to count it for
+ *
+ * Context: As pgtable_reclaim().
+ *
+ * Return: As pgtable_reclaim().
+ */
+bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+			enum pgtable_reclaim who)
+{
+	struct mmu_gather tlb;
+	bool ret;
+
+	tlb_gather_mmu(&tlb, mm);
+	ret = pgtable_reclaim(&tlb, pmd, addr, who);
+	tlb_finish_mmu(&tlb);
+	return ret;
+}

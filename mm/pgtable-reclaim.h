@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _MM_PGTABLE_RECLAIM_H
+#define _MM_PGTABLE_RECLAIM_H
+
+#include <linux/mm.h>
+#include <linux/vmstat.h>
+
+struct mmu_gather;
+
+#ifdef CONFIG_PT_RECLAIM
+bool pgtable_looks_empty(pte_t *table, unsigned long start, unsigned long end);
+bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
+		     enum pgtable_reclaim who);
+bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
+			enum pgtable_reclaim who);
+
+/* A table looks empty, and is kept: a driver has called unmap_mapping_range(). */
+static inline void pgtable_left_empty(void)
+{
+	count_vm_event(PGTABLE_LEFT_EMPTY);
+}
+#else
+static inline bool pgtable_looks_empty(pte_t *table, unsigned long start,
+				       unsigned long end)
+{
+	return false;
+}
+
+static inline bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd,
+				   unsigned long addr,
+				   enum pgtable_reclaim who)
+{
+	return false;
+}
+
+static inline bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd,
+				      unsigned long addr,
+				      enum pgtable_reclaim who)
+{
+	return false;
+}
+
+static inline void pgtable_left_empty(void)
+{
+}
+#endif
+
+#endif /* _MM_PGTABLE_RECLAIM_H */

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for the reclaim of empty PTE tables: which tables are freed, by whom,
+ * and which are kept; and that whoever has mapped a table notices before it takes the
+ * lock.
+ */
+#define PGTABLE_MAP_NO_SITES	/* no fault injection in the tests themselves */
+#include <kunit/test.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/falloc.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pgtable.h>
+#include <linux/shmem_fs.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+#include <linux/vmstat.h>
+
+#include "../internal.h"
+#include "../pgtable-reclaim.h"
+
+#define ADDR		(PUD_SIZE + 8 * PMD_SIZE)
+#define AT(n)		(ADDR + (n) * PAGE_SIZE)	/* page n of the table */
+#define LAST		(PTRS_PER_PTE - 1)
+#define LEN		(2 * PMD_SIZE)
+
+struct reclaim_test {
+	unsigned long bytes;			/* page tables before */
+	unsigned long before[NR_VM_EVENT_ITEMS];
+	unsigned long after[NR_VM_EVENT_ITEMS];
+	struct file *file;
+};
+
+static int pgtable_reclaim_init(struct kunit *test)
+{
+	test->priv = kunit_kzalloc(test, sizeof(struct reclaim_test), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, test->priv);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	return 0;
+}
+
+static void map_anon(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(ADDR, LEN, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS |
+					      MAP_FIXED_NOREPLACE, -1, 0), ADDR);
+	do_madvise(current->mm, ADDR, LEN, MADV_NOHUGEPAGE);
+}
+
+static void put_file(void *file)
+{
+	fput(file);
+}
+
+static void map_file(struct kunit *test, unsigned long flags)
+{
+	struct reclaim_test *t = test->priv;
+
+	t->file = shmem_kernel_file_setup("pgtable_reclaim", LEN, EMPTY_VMA_FLAGS);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t->file));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_file, t->file), 0);
+	KUNIT_ASSERT_EQ(test, vm_mmap(t->file, ADDR, LEN, PROT_READ | PROT_WRITE,
+				      flags | MAP_FIXED, 0), ADDR);
+	do_madvise(current->mm, ADDR, LEN, MADV_NOHUGEPAGE);
+}
+
+static void write_page(struct kunit *test, unsigned long addr)
+{
+	KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)addr), 0);
+}
+
+static u32 read_page(struct kunit *test, unsigned long addr)
+{
+	u32 value = 0;
+
+	KUNIT_ASSERT_EQ(test, get_user(value, (u32 __user *)addr), 0);
+	return value;
+}
+
+static void advise(struct kunit *test, unsigned long addr, unsigned long pages,
+		   int advice)
+{
+	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, addr, pages * PAGE_SIZE, advice), 0);
+}
+
+static int punch(struct reclaim_test *t, unsigned long addr, unsigned long pages)
+{
+	return vfs_fallocate(t->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			     addr - ADDR, pages * PAGE_SIZE);
+}
+
+static void count_from_here(struct kunit *test)
+{
+	struct reclaim_test *t = test->priv;
+
+	t->bytes = mm_pgtables_bytes(current->mm);
+	all_vm_events(t->before);
+}
+
+/* So many tables were freed since count_from_here(), on behalf of @event only. */
+static void expect_freed(struct kunit *test, int event, unsigned long tables)
+{
+	struct reclaim_test *t = test->priv;
+	int e;
+
+	KUNIT_EXPECT_EQ(test, t->bytes - mm_pgtables_bytes(current->mm),
+			tables * PTRS_PER_PTE * sizeof(pte_t));
+	if (!IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
+		return;
+	all_vm_events(t->after);
+	for (e = PGTABLE_RECLAIMED_MADVISE; e <= PGTABLE_RECLAIMED_KHUGEPAGED; e++)
+		KUNIT_EXPECT_EQ(test, t->after[e] - t->before[e], e == event ? tables : 0);
+}
+
+static bool has_table(unsigned long addr)
+{
+	return !pmd_none(pmdp_get(pmd_off(current->mm, addr)));
+}
+
+/* A table goes with its last entry, whichever part of it is zapped. */
+static void pgtable_reclaim_partial(struct kunit *test)
+{
+	map_anon(test);
+	write_page(test, AT(3));
+	write_page(test, AT(200));
+	count_from_here(test);
+	advise(test, AT(3), 1, MADV_DONTNEED);
+	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 0);
+	advise(test, AT(200), 1, MADV_DONTNEED);
+	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 1);
+	KUNIT_EXPECT_FALSE(test, has_table(ADDR));
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
+}
+
+/* A hole that is in two tables */
+static void pgtable_reclaim_two(struct kunit *test)
+{
+	map_anon(test);
+	write_page(test, AT(LAST));
+	write_page(test, AT(LAST + 1));
+	count_from_here(test);
+	advise(test, AT(LAST), 2, MADV_DONTNEED);
+	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 2);
+}
+
+/* Wherever the entry is that is left, near the hole or far, it keeps the table. */
+static void pgtable_reclaim_neighbours(struct kunit *test)
+{
+	static const struct { unsigned int hole, kept; } cases[] = {
+		{ 0, 1 }, { 0, 8 }, { 0, 9 }, { 0, LAST },
+		{ LAST, 0 }, { LAST, LAST - 1 }, { LAST, LAST - 8 }, { LAST, LAST - 9 },
+		{ 100, 0 }, { 100, 91 }, { 100, 92 }, { 100, 99 },
+		{ 100, 101 }, { 100, 108 }, { 100, 109 }, { 100, LAST },
+	};
+	int i;
+
+	map_anon(test);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		write_page(test, AT(cases[i].hole));
+		write_page(test, AT(cases[i].kept));
+		advise(test, AT(cases[i].hole), 1, MADV_DONTNEED);
+		KUNIT_EXPECT_TRUE_MSG(test, has_table(ADDR), "case %d", i);
+		KUNIT_EXPECT_EQ(test, read_page(test, AT(cases[i].kept)), 1);
+		advise(test, AT(cases[i].kept), 1, MADV_DONTNEED);
+		KUNIT_EXPECT_FALSE_MSG(test, has_table(ADDR), "case %d", i);
+	}
+}
+
+/* A marker is an entry, too. */
+static void pgtable_reclaim_guard(struct kunit *test)
+{
+	u32 value;
+
+	map_anon(test);
+	write_page(test, AT(3));
+	advise(test, AT(5), 1, MADV_GUARD_INSTALL);
+	count_from_here(test);
+	advise(test, ADDR, PTRS_PER_PTE, MADV_DONTNEED);
+	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 0);
+	KUNIT_EXPECT_EQ(test, get_user(value, (u32 __user *)AT(5)), -EFAULT);
+}
+
+static void pgtable_reclaim_punch(struct kunit *test)
+{
+	struct reclaim_test *t = test->priv;
+
+	map_file(test, MAP_SHARED);
+	write_page(test, AT(3));
+	write_page(test, AT(200));
+	count_from_here(test);
+	KUNIT_EXPECT_EQ(test, punch(t, AT(3), 1), 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 0);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(200)), 1);
+	KUNIT_EXPECT_EQ(test, punch(t, AT(100), 200), 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(200)), 0);
+}
+
+static void pgtable_reclaim_remove(struct kunit *test)
+{
+	map_file(test, MAP_SHARED);
+	write_page(test, AT(3));
+	count_from_here(test);
+	advise(test, ADDR, PTRS_PER_PTE, MADV_REMOVE);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
+}
+
+/* Punching leaves private copies where they are, truncation does not. */
+static void pgtable_reclaim_private(struct kunit *test)
+{
+	struct reclaim_test *t = test->priv;
+
+	map_file(test, MAP_PRIVATE);
+	write_page(test, AT(3));
+	read_page(test, AT(4));
+	count_from_here(test);
+	KUNIT_EXPECT_EQ(test, punch(t, ADDR, PTRS_PER_PTE), 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 0);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 1);
+	KUNIT_EXPECT_EQ(test, vfs_truncate(&t->file->f_path, 0), 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
+}
+
+/* The other mapping of a page has its own table, and another VMA may be in it. */
+static void pgtable_reclaim_other_vma(struct kunit *test)
+{
+	struct reclaim_test *t = test->priv;
+
+	map_file(test, MAP_SHARED);
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(AT(64), PAGE_SIZE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+					      -1, 0), AT(64));
+	write_page(test, AT(3));
+	write_page(test, AT(64));
+	count_from_here(test);
+	KUNIT_EXPECT_EQ(test, punch(t, ADDR, PTRS_PER_PTE), 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 0);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(64)), 1);
+	advise(test, AT(64), 1, MADV_DONTNEED);
+	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 1);
+}
+
+/* Drivers zap what is faulted in again at once. Their empty tables are counted. */
+static void pgtable_reclaim_driver(struct kunit *test)
+{
+	struct reclaim_test *t = test->priv;
+
+	map_file(test, MAP_SHARED);
+	write_page(test, AT(3));
+	count_from_here(test);
+	unmap_mapping_range(t->file->f_mapping, 0, LEN, 1);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 0);
+	KUNIT_EXPECT_TRUE(test, has_table(ADDR));
+	if (IS_ENABLED(CONFIG_VM_EVENT_COUNTERS))
+		KUNIT_EXPECT_EQ(test, t->after[PGTABLE_LEFT_EMPTY] -
+				t->before[PGTABLE_LEFT_EMPTY], 1);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 1);
+}
+
+/* As khugepaged does it: all entries are looked at again under the locks. */
+static void pgtable_reclaim_scan(struct kunit *test)
+{
+	struct mm_struct *mm = current->mm;
+	pmd_t *pmd;
+
+	map_file(test, MAP_SHARED);
+	write_page(test, AT(3));
+	pmd = pmd_off(mm, ADDR);
+	count_from_here(test);
+	mmap_read_lock(mm);
+	KUNIT_EXPECT_FALSE(test, pgtable_reclaim_mm(mm, pmd, ADDR,
+						    PGTABLE_RECLAIM_KHUGEPAGED));
+	unmap_mapping_range(((struct reclaim_test *)test->priv)->file->f_mapping, 0, LEN, 1);
+	KUNIT_EXPECT_TRUE(test, pgtable_reclaim_mm(mm, pmd, AT(7),
+						   PGTABLE_RECLAIM_KHUGEPAGED));
+	KUNIT_EXPECT_FALSE(test, pgtable_reclaim_mm(mm, pmd, ADDR,
+						    PGTABLE_RECLAIM_KHUGEPAGED));
+	mmap_read_unlock(mm);
+	expect_freed(test, PGTABLE_RECLAIMED_KHUGEPAGED, 1);
+}
+
+/* The first race at the top of mm/pgtable-reclaim.c, under the i_mmap lock alone */
+struct puncher {
+	struct reclaim_test *t;
+	bool go, done;
+	int ret;
+};
+
+static int puncher(void *arg)
+{
+	struct puncher *p = arg;
+
+	while (!smp_load_acquire(&p->go))
+		usleep_range(100, 200);
+	p->ret = punch(p->t, AT(3), 1);
+	smp_store_release(&p->done, true);
+	while (!kthread_should_stop())
+		usleep_range(1000, 2000);
+	return 0;
+}
+
+static void pgtable_reclaim_mapped(struct kunit *test)
+{
+	struct puncher p = { .t = test->priv };
+	struct task_struct *task;
+	struct pt_map map;
+	unsigned long end;
+	pmd_t *pmd;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	map_file(test, MAP_SHARED);
+	write_page(test, AT(3));
+	pmd = pmd_off(current->mm, ADDR);
+	task = kthread_run(puncher, &p, "puncher");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	count_from_here(test);
+
+	KUNIT_EXPECT_EQ(test, pt_map(&map, current->mm, pmd, AT(3)), PT_MAP_TABLE);
+	smp_store_release(&p.go, true);
+	end = jiffies + 10 * HZ;
+	while (!smp_load_acquire(&p.done) && time_before(jiffies, end))
+		cpu_relax();
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(p.done));
+	/* Removed, and still a page table: it is freed after a grace period. */
+	KUNIT_EXPECT_TRUE(test, pmd_none(pmdp_get_lockless(pmd)));
+	KUNIT_EXPECT_TRUE(test, pte_none(ptep_get_lockless(map.pte)));
+	KUNIT_EXPECT_FALSE(test, pt_lock_mapped(&map, pmd));
+
+	KUNIT_EXPECT_EQ(test, pt_map_lock(&map, current->mm, pmd, AT(3)), PT_MAP_NONE);
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ(test, p.ret, 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
+}
+
+static struct kunit_case pgtable_reclaim_cases[] = {
+	KUNIT_CASE(pgtable_reclaim_partial),
+	KUNIT_CASE(pgtable_reclaim_two),
+	KUNIT_CASE(pgtable_reclaim_neighbours),
+	KUNIT_CASE(pgtable_reclaim_guard),
+	KUNIT_CASE(pgtable_reclaim_punch),
+	KUNIT_CASE(pgtable_reclaim_remove),
+	KUNIT_CASE(pgtable_reclaim_private),
+	KUNIT_CASE(pgtable_reclaim_other_vma),
+	KUNIT_CASE(pgtable_reclaim_driver),
+	KUNIT_CASE(pgtable_reclaim_scan),
+	KUNIT_CASE(pgtable_reclaim_mapped),
+	{}
+};
+
+static struct kunit_suite pgtable_reclaim_suite = {
+	.name = "pgtable_reclaim",
+	.init = pgtable_reclaim_init,
+	.test_cases = pgtable_reclaim_cases,
+};
+kunit_test_suite(pgtable_reclaim_suite);
+
+MODULE_DESCRIPTION("KUnit tests for the reclaim of empty page tables");
+MODULE_LICENSE("GPL");

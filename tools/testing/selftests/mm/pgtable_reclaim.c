@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Empty page tables come back, and nothing is lost meanwhile.
+ *
+ * The first tests look at VmPTE. In the others, a thread makes holes in a file all the
+ * time, and so removes page tables under the i_mmap lock alone, while the test does
+ * something with its private copies of other pages, which it knows the content of.
+ * A page that goes to a table which has been removed is lost: the test reads zeroes
+ * from the file, and the kernel says "Bad rss-counter" at the end of the process.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm_util.h"
+
+#define TABLES		64
+#define SPARSE		256	/* tables of which VmPTE is read */
+#define MS		2000	/* that each race is tried */
+#define HOLE		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#ifndef PM_UFFD_WP
+#define PM_UFFD_WP	(1ull << 57)
+#endif
+
+FIXTURE(pgtable_reclaim) {
+	size_t table;		/* the range of a PTE table */
+	size_t page;
+	int fd;
+	char *mem;		/* private, TABLES tables, and as much behind it */
+	pthread_t puncher;
+	atomic_bool stop;
+	atomic_ulong holes;
+	uint64_t end;
+};
+
+/* Each table has a page that the test writes to, and one that is punched. */
+static char *kept(FIXTURE_DATA(pgtable_reclaim) *self, int i)
+{
+	return self->mem + i * self->table + (i % 7) * self->page;
+}
+
+static off_t punched(FIXTURE_DATA(pgtable_reclaim) *self, int i)
+{
+	return i * self->table + (9 + i % 5) * self->page;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+static bool go_on(FIXTURE_DATA(pgtable_reclaim) *self)
+{
+	return now_ms() < self->end;
+}
+
+static void *punch(void *arg)
+{
+	FIXTURE_DATA(pgtable_reclaim) *self = arg;
+
+	while (!self->stop) {
+		for (int i = 0; i < TABLES; i++)
+			fallocate(self->fd, HOLE, punched(self, i), self->page);
+		fallocate(self->fd, HOLE, 0, TABLES * self->table);
+		self->holes++;
+	}
+	return NULL;
+}
+
+FIXTURE_SETUP(pgtable_reclaim)
+{
+	size_t size;
+
+	self->page = psize();
+	self->table = self->page / sizeof(uint64_t) * self->page;
+	if (read_pmd_pagesize())
+		self->table = read_pmd_pagesize();
+	size = TABLES * self->table;
+	self->fd = memfd_create("pgtable_reclaim", 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ftruncate(self->fd, size));
+	self->mem = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+			 MAP_NORESERVE, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->mem);
+	self->mem += self->table - (uintptr_t)self->mem % self->table;
+	ASSERT_EQ(self->mem, mmap(self->mem, size, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_FIXED, self->fd, 0));
+	madvise(self->mem, size, MADV_NOHUGEPAGE);
+}
+
+FIXTURE_TEARDOWN(pgtable_reclaim)
+{
+	self->stop = true;
+	if (self->puncher)
+		pthread_join(self->puncher, NULL);
+}
+
+static int start(FIXTURE_DATA(pgtable_reclaim) *self)
+{
+	self->end = now_ms() + MS;
+	return pthread_create(&self->puncher, NULL, punch, self);
+}
+
+/* ---- VmPTE ---- */
+
+static long vm_pte(void)
+{
+	char line[256];
+	long kib = -1;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmPTE: %ld kB", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void touch(char *mem, size_t size, size_t stride)
+{
+	for (size_t i = 0; i < size; i += stride)
+		*(volatile char *)(mem + i) = 1;
+}
+
+/* Gives back one page of each table, or all, and returns how many tables are left. */
+#define TABLES_LEFT(shared, give_back) ({					\
+	size_t __size = SPARSE * self->table;					\
+	int fd = memfd_create("sparse", 0);					\
+	char *mem;								\
+	long before, used;							\
+										\
+	ASSERT_LE(0, fd);							\
+	ASSERT_EQ(0, ftruncate(fd, __size));					\
+	mem = mmap(NULL, __size, PROT_READ | PROT_WRITE, MAP_NORESERVE |	\
+		   ((shared) ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS),	\
+		   (shared) ? fd : -1, 0);					\
+	ASSERT_NE(MAP_FAILED, mem);						\
+	madvise(mem, __size, MADV_NOHUGEPAGE);					\
+	before = vm_pte();							\
+	touch(mem, __size, self->table);					\
+	used = vm_pte() - before;						\
+	ASSERT_LT(0, used);							\
+	give_back;								\
+	SPARSE * (vm_pte() - before) / used;					\
+})
+
+TEST_F(pgtable_reclaim, punch_frees)
+{
+	EXPECT_GE(SPARSE / 32, TABLES_LEFT(true, fallocate(fd, HOLE, 0, __size)));
+}
+
+TEST_F(pgtable_reclaim, truncate_frees)
+{
+	EXPECT_GE(SPARSE / 32, TABLES_LEFT(true, ftruncate(fd, 0)));
+}
+
+TEST_F(pgtable_reclaim, remove_frees)
+{
+	EXPECT_GE(SPARSE / 32, TABLES_LEFT(true, madvise(mem, __size, MADV_REMOVE)));
+}
+
+TEST_F(pgtable_reclaim, partial_dontneed_frees)
+{
+	EXPECT_GE(SPARSE / 32, TABLES_LEFT(false, ({
+		for (int i = 0; i < SPARSE; i++)
+			madvise(mem + i * self->table, self->page, MADV_DONTNEED);
+	})));
+}
+
+/* ---- Races ---- */
+
+#define WORD(p)		(*(volatile uint32_t *)(p))
+
+TEST_F(pgtable_reclaim, fault)
+{
+	uint32_t n = 1;
+
+	ASSERT_EQ(0, start(self));
+	for (; go_on(self); n++) {
+		int i = n % TABLES;
+
+		WORD(kept(self, i)) = n;
+		(void)WORD(self->mem + punched(self, i));
+		ASSERT_EQ(n, WORD(kept(self, i)));
+		ASSERT_EQ(0, madvise(kept(self, i), self->page, MADV_DONTNEED));
+	}
+	EXPECT_LT(0, self->holes);
+}
+
+/* To an offset in another table, so that entries move into one that is empty. */
+TEST_F(pgtable_reclaim, mremap)
+{
+	size_t len = 16 * self->page;
+	char *to = self->mem + (TABLES + 1) * self->table + 32 * self->page;
+
+	ASSERT_EQ(0, start(self));
+	for (uint32_t n = 1; go_on(self); n++) {
+		int i = n % TABLES;
+		char *from = self->mem + i * self->table;
+		size_t at = kept(self, i) - from;
+
+		WORD(from + at) = n;
+		ASSERT_EQ(to, mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+		ASSERT_EQ(n, WORD(to + at));
+		ASSERT_EQ(from, mremap(to, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, from));
+		ASSERT_EQ(n, WORD(from + at));
+	}
+	EXPECT_LT(0, self->holes);
+}
+
+TEST_F(pgtable_reclaim, fork)
+{
+	ASSERT_EQ(0, start(self));
+	for (uint32_t n = 1; go_on(self); n++) {
+		int status;
+		pid_t pid;
+
+		for (int i = 0; i < TABLES; i++)
+			WORD(kept(self, i)) = n + i;
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			for (int i = 0; i < TABLES; i++)
+				if (WORD(kept(self, i)) != n + i)
+					_exit(1);
+			_exit(0);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_EQ(0, status);
+	}
+	EXPECT_LT(0, self->holes);
+}
+
+/* process_vm_readv() and vmsplice() get pages, the latter by GUP-fast. */
+TEST_F(pgtable_reclaim, gup_fast)
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, start(self));
+	for (uint32_t n = 1; go_on(self); n++) {
+		char *p = kept(self, n % TABLES);
+		uint32_t got = 0;
+		struct iovec iov = { p, sizeof(got) };
+
+		WORD(p) = n;
+		(void)WORD(self->mem + punched(self, n % TABLES));
+		ASSERT_EQ(sizeof(got), vmsplice(fds[1], &iov, 1, 0));
+		ASSERT_EQ(sizeof(got), read(fds[0], &got, sizeof(got)));
+		ASSERT_EQ(n, got);
+		ASSERT_EQ(0, madvise(p, self->page, MADV_DONTNEED));
+	}
+	EXPECT_LT(0, self->holes);
+}
+
+/* Compaction and MADV_COLLAPSE take entries away for a while. */
+TEST_F(pgtable_reclaim, migration)
+{
+	ASSERT_EQ(0, start(self));
+	for (uint32_t n = 1; go_on(self); n++) {
+		for (int i = 0; i < TABLES; i++)
+			WORD(kept(self, i)) = n + i;
+		write_word("/proc/sys/vm/compact_memory", "1");
+		madvise(self->mem, 2 * self->table, MADV_COLLAPSE);
+		for (int i = 0; i < TABLES; i++)
+			ASSERT_EQ(n + i, WORD(kept(self, i)));
+	}
+	EXPECT_LT(0, self->holes);
+}
+
+/* ---- userfaultfd: threads that give back pages of the same tables ---- */
+
+static void *give_back(void *arg)
+{
+	FIXTURE_DATA(pgtable_reclaim) *self = arg;
+
+	while (!self->stop) {
+		for (int i = 0; i < TABLES; i++)
+			madvise(self->mem + punched(self, i), self->page, MADV_DONTNEED);
+		self->holes++;
+	}
+	return NULL;
+}
+
+/* Anonymous memory, all of it but the pages that are given back. */
+static int uffd_open(FIXTURE_DATA(pgtable_reclaim) *self, uint64_t mode, uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register reg = { .mode = mode };
+	int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		return -1;
+	if (mmap(self->mem, TABLES * self->table, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -1;
+	madvise(self->mem, TABLES * self->table, MADV_NOHUGEPAGE);
+	for (int i = 0; i < TABLES; i++) {
+		reg.range.start = (uintptr_t)self->mem + i * self->table;
+		reg.range.len = 8 * self->page;
+		if (ioctl(uffd, UFFDIO_REGISTER, &reg))
+			return -1;
+	}
+	self->end = now_ms() + MS;
+	return pthread_create(&self->puncher, NULL, give_back, self) ? -1 : uffd;
+}
+
+TEST_F(pgtable_reclaim, uffd_copy_and_move)
+{
+	int uffd = uffd_open(self, UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_MOVE);
+	char *src = mmap(NULL, self->page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd that moves pages");
+	ASSERT_NE(MAP_FAILED, src);
+	for (uint32_t n = 1; go_on(self); n++) {
+		char *dst = kept(self, n % TABLES);
+		struct uffdio_copy copy = {
+			.dst = (uintptr_t)dst, .src = (uintptr_t)src, .len = self->page,
+		};
+		struct uffdio_move move = {
+			.dst = (uintptr_t)dst, .src = (uintptr_t)src, .len = self->page,
+		};
+
+		WORD(src) = n;
+		if (n % 2) {
+			ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+		} else {
+			ASSERT_EQ(0, ioctl(uffd, UFFDIO_MOVE, &move)) {
+				TH_LOG("errno %d", errno);
+			}
+		}
+		ASSERT_EQ(n, WORD(dst));
+		WORD(self->mem + punched(self, n % TABLES)) = n;
+		ASSERT_EQ(0, madvise(dst, self->page, MADV_DONTNEED));
+	}
+	EXPECT_LT(0, self->holes);
+}
+
+/* A write protection is an entry, even where no page is. */
+TEST_F(pgtable_reclaim, uffd_wp)
+{
+	int uffd = uffd_open(self, UFFDIO_REGISTER_MODE_WP, UFFD_FEATURE_WP_UNPOPULATED);
+	int pagemap = open("/proc/self/pagemap", O_RDONLY);
+
+	ASSERT_LE(0, pagemap);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd that write-protects what is not mapped");
+	for (int i = 0; i < TABLES; i++) {
+		struct uffdio_writeprotect wp = {
+			.range = { (uintptr_t)kept(self, i), self->page },
+			.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+		};
+
+		ASSERT_EQ(0, ioctl(uffd, UFFDIO_WRITEPROTECT, &wp));
+	}
+	for (uint32_t n = 1; go_on(self); n++)
+		WORD(self->mem + punched(self, n % TABLES)) = n;
+	for (int i = 0; i < TABLES; i++)
+		EXPECT_TRUE(pagemap_get_entry(pagemap, kept(self, i)) & PM_UFFD_WP);
+	EXPECT_LT(0, self->holes);
+}
+
+TEST_HARNESS_MAIN
