@@ -57,7 +57,7 @@ static bool ptes_are_none(pte_t *pte, unsigned int nr)
 }
 
 /**
- * pgtable_looks_empty() - may a PTE table be empty after a hole was made in it?
+ * pgtable_is_empty() - is a PTE table empty after a hole was made in it?
  * @table: the first entry of the table
  * @start: where the hole begins
  * @end: where it ends, at most the end of the table's range
@@ -65,11 +65,11 @@ static bool ptes_are_none(pte_t *pte, unsigned int nr)
  * Looks at a few entries on either side of the hole first: in a table that is in use
  * they are seldom none. So that is all that most holes cost.
  *
- * Context: The table is locked.
+ * Context: The table is locked since before the hole was made.
  *
- * Return: false if an entry outside the hole is not none.
+ * Return: true if all entries outside the hole are none.
  */
-bool pgtable_looks_empty(pte_t *table, unsigned long start, unsigned long end)
+bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end)
 {
 	unsigned int first = pte_index(start);
 	unsigned int past = first + (end - start) / PAGE_SIZE;
@@ -80,6 +80,49 @@ bool pgtable_looks_empty(pte_t *table, unsigned long start, unsigned long end)
 	       ptes_are_none(table + past, after) &&
 	       ptes_are_none(table, first - before) &&
 	       ptes_are_none(table + past + after, PTRS_PER_PTE - past - after);
+}
+
+/**
+ * pgtable_try_unhook() - take an empty PTE table, whose lock is held, from its pmd
+ * @mm: the mm
+ * @pmd: the pmd
+ * @map: the table, locked by pt_map_lock(); all of its entries are none
+ *
+ * The lock of the PMD table comes first in the order of locks, so it is only tried.
+ *
+ * Context: The table is locked.
+ *
+ * Return: true if it succeeded. Then the caller calls pgtable_free_unhooked() when it
+ * has released the lock. false if it did not; then it may call pgtable_reclaim().
+ */
+bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
+{
+	spinlock_t *pml = pmd_lockptr(mm, pmd);
+
+	if (map->ptl != pml && !spin_trylock(pml))
+		return false;
+	pmd_clear(pmd);
+	if (map->ptl != pml)
+		spin_unlock(pml);
+	return true;
+}
+
+/**
+ * pgtable_free_unhooked() - free an empty PTE table that has been taken from its pmd
+ * @tlb: takes the table, and frees it after the TLB has been flushed
+ * @pmdval: what the pmd was
+ * @addr: an address in its range
+ * @who: whom to count it for
+ *
+ * Context: Any.
+ */
+void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
+			   enum pgtable_reclaim who)
+{
+	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr);
+	mm_dec_nr_ptes(tlb->mm);
+	count_vm_event(PGTABLE_RECLAIMED_MADVISE + who - PGTABLE_RECLAIM_MADVISE);
+	trace_pgtable_reclaim(tlb->mm, addr & PMD_MASK, who);
 }
 
 /**
@@ -111,10 +154,7 @@ bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 	if (!empty)
 		return false;
 
-	pte_free_tlb(tlb, pmd_pgtable(map.pmd), addr);
-	mm_dec_nr_ptes(tlb->mm);
-	count_vm_event(PGTABLE_RECLAIMED_MADVISE + who - PGTABLE_RECLAIM_MADVISE);
-	trace_pgtable_reclaim(tlb->mm, addr, who);
+	pgtable_free_unhooked(tlb, map.pmd, addr, who);
 	return true;
 }
 

@@ -8,22 +8,37 @@
 struct mmu_gather;
 
 #ifdef CONFIG_PT_RECLAIM
-bool pgtable_looks_empty(pte_t *table, unsigned long start, unsigned long end);
+bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end);
+bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map);
+void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
+			   enum pgtable_reclaim who);
 bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 		     enum pgtable_reclaim who);
 bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 			enum pgtable_reclaim who);
 
-/* A table looks empty, and is kept: a driver has called unmap_mapping_range(). */
+/* unmap_mapping_range() or its like has zapped a whole table, which is kept. */
 static inline void pgtable_left_empty(void)
 {
 	count_vm_event(PGTABLE_LEFT_EMPTY);
 }
 #else
-static inline bool pgtable_looks_empty(pte_t *table, unsigned long start,
-				       unsigned long end)
+static inline bool pgtable_is_empty(pte_t *table, unsigned long start,
+				    unsigned long end)
 {
 	return false;
+}
+
+static inline bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd,
+				      struct pt_map *map)
+{
+	return false;
+}
+
+static inline void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval,
+					 unsigned long addr,
+					 enum pgtable_reclaim who)
+{
 }
 
 static inline bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd,

@@ -90,6 +90,7 @@ static void punch(int fd, size_t size)
 
 static void khugepaged_pass(void)
 {
+	uint64_t end = now_ns() + 60000000000ull;
 	unsigned long first = 0, now = 0;
 	FILE *f;
 
@@ -102,6 +103,8 @@ static void khugepaged_pass(void)
 			err(1, "full_scans");
 		fclose(f);
 		first = first ?: now;
+		if (now_ns() > end)
+			errx(1, "khugepaged does not run");
 	} while (now < first + 2);
 	write_to(KHUGEPAGED "scan_sleep_millisecs", "4294967295");
 }
@@ -121,7 +124,7 @@ static void left_of_anon(const char *what)
 
 	/* All of it is touched: no more than a small guest has. */
 	if (!strcmp(what, "dontneed-64K"))
-		range = 1024 * MB;
+		range = 1280 * MB;
 	p = map_small(range);
 	touch(p, range, strcmp(what, "dontneed-64K") ? STRIDE : page_size);
 	before = vm_pte(getpid());

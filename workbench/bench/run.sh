@@ -119,7 +119,7 @@ done
 for what in punch refill dontneed-64K munmap; do
 	figure pt/cost-$what insn/page pt_reclaim cost-$what
 done
-echo madvise >$thp/enabled
+set_thp $pmd_kib
 figure pt/reclaim-free % pt_reclaim free
 set_thp 0
 for what in fault mprotect mremap zap fork; do
