@@ -207,17 +207,19 @@ TEST_F(pgtable_reclaim, fault)
 	EXPECT_LT(0, self->holes);
 }
 
-/* To an offset in another table, so that entries move into one that is empty. */
+/*
+ * A range that is in two tables, to where it is in one. Its first part moves while the
+ * puncher makes a hole in its second part, and finds the new table empty.
+ */
 TEST_F(pgtable_reclaim, mremap)
 {
-	size_t len = 16 * self->page;
+	size_t len = 18 * self->page;
 	char *to = self->mem + (TABLES + 1) * self->table + 32 * self->page;
 
 	ASSERT_EQ(0, start(self));
 	for (uint32_t n = 1; go_on(self); n++) {
-		int i = n % TABLES;
-		char *from = self->mem + i * self->table;
-		size_t at = kept(self, i) - from;
+		char *from = self->mem + (1 + n % 3) * self->table - 4 * self->page;
+		size_t at = n % 4 * self->page;
 
 		WORD(from + at) = n;
 		ASSERT_EQ(to, mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to));
