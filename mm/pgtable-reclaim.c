@@ -2,10 +2,11 @@
 /*
  * Freeing PTE tables that have become empty in a process that goes on.
  *
- * Locks: the lock of the PMD table, and inside it that of the PTE table. Nothing
- * else: a caller holds mmap_lock, a VMA lock or the i_mmap lock of a file for read,
- * as everybody does who maps a PTE table (see include/linux/pgtable_map.h), and need
- * not have the VMA that others use in the same table.
+ * Locks: the lock of the PMD table, and inside it that of the PTE table. The caller
+ * holds mmap_lock, the VMA lock or the i_mmap lock for read, as everybody does who
+ * maps a PTE table (see include/linux/pgtable_map.h). The VMA covers the range of the
+ * table. Otherwise it might have pages of another VMA, and not all who have that one
+ * compare the pmd: hugetlb, which has PTE tables on some architectures, does not.
  *
  * Against all who fill tables (page faults, fork(), mremap(), userfaultfd):
  *
@@ -119,7 +120,8 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
 			   enum pgtable_reclaim who)
 {
-	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr);
+	/* The TLB may be flushed in steps of PMD_SIZE, from the lowest address on. */
+	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr & PMD_MASK);
 	mm_dec_nr_ptes(tlb->mm);
 	count_vm_event(PGTABLE_RECLAIMED_MADVISE + who - PGTABLE_RECLAIM_MADVISE);
 	trace_pgtable_reclaim(tlb->mm, addr & PMD_MASK, who);
@@ -143,8 +145,7 @@ bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 	bool empty = false;
 	struct pt_map map;
 
-	addr &= PMD_MASK;
-	if (pt_map_lock_nested(&map, tlb->mm, pmd, addr, pml) == PT_MAP_TABLE) {
+	if (pt_map_lock_nested(&map, tlb->mm, pmd, addr & PMD_MASK, pml) == PT_MAP_TABLE) {
 		empty = ptes_are_none(map.pte, PTRS_PER_PTE);
 		if (empty)
 			pmd_clear(pmd);

@@ -4,8 +4,8 @@
  *
  * A PTE table can be removed while a caller looks for it. THP collapse removes
  * tables under mmap_lock and under the file's i_mmap lock, and zapping removes
- * tables that it has emptied under mmap_lock or a VMA lock held for read. So
- * every lookup here may fail, and every caller must handle that.
+ * tables that it has emptied under mmap_lock, a VMA lock or the i_mmap lock held
+ * for read. So every lookup here may fail, and every caller must handle that.
  *
  * The caller has reached the pmd by walking down from the PGD. It holds
  * mmap_lock or a VMA lock, or the i_mmap lock of the file or the lock of the
