@@ -72,8 +72,8 @@ static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
 }
 
 /*
- * The lookup. Only the one of page faults is inlined: a call there took 1 % more
- * instructions a fault. Inlining all took 600 bytes more.
+ * The lookup. It is inlined for page faults only, which are frequent. For all other
+ * callers the code would become larger, and they would not become faster.
  */
 static __always_inline enum pt_map_state
 __pt_map(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,

@@ -3,12 +3,12 @@
  * Freeing PTE tables that have become empty in a process that goes on.
  *
  * Locks: the lock of the PMD table, and inside it that of the PTE table. The caller
- * holds mmap_lock, the VMA lock or the i_mmap lock for read, as everybody does who
- * maps a PTE table (see include/linux/pgtable_map.h). The VMA covers the range of the
- * table. Otherwise it might have pages of another VMA, and not all who have that one
- * compare the pmd: hugetlb, which has PTE tables on some architectures, does not.
+ * holds mmap_lock, the VMA lock or the i_mmap lock for read, as for any lookup of a
+ * PTE table (see include/linux/pgtable_map.h). The VMA covers the range of the table.
+ * Otherwise the table might have pages of another VMA, and hugetlb, which has PTE
+ * tables on some architectures, does not compare the pmd.
  *
- * Against all who fill tables (page faults, fork(), mremap(), userfaultfd):
+ * Against code that fills tables (page faults, fork(), mremap(), userfaultfd):
  *
  *  reclaim                            | page fault
  *                                     | (1) map the table
@@ -66,7 +66,7 @@ static bool ptes_are_none(pte_t *pte, unsigned int nr)
  * Looks at a few entries on either side of the hole first: in a table that is in use
  * they are seldom none. So that is all that most holes cost.
  *
- * Context: The table is locked since before the hole was made.
+ * Context: The table is locked, since before the hole was made if there is one.
  *
  * Return: true if all entries outside the hole are none.
  */
@@ -113,18 +113,18 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
  * @tlb: takes the table, and frees it after the TLB has been flushed
  * @pmdval: what the pmd was
  * @addr: an address in its range
- * @who: whom to count it for
+ * @path: which path to count it for
  *
  * Context: Any.
  */
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
-			   enum pgtable_reclaim who)
+			   enum pgtable_reclaim path)
 {
 	/* The TLB may be flushed in steps of PMD_SIZE, from the lowest address on. */
 	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr & PMD_MASK);
 	mm_dec_nr_ptes(tlb->mm);
-	count_vm_event(PGTABLE_RECLAIMED_MADVISE + who - PGTABLE_RECLAIM_MADVISE);
-	trace_pgtable_reclaim(tlb->mm, addr & PMD_MASK, who);
+	count_vm_event(PGTABLE_RECLAIMED_MADVISE + path - PGTABLE_RECLAIM_MADVISE);
+	trace_pgtable_reclaim(tlb->mm, addr & PMD_MASK, path);
 }
 
 /**
@@ -132,14 +132,14 @@ void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long a
  * @tlb: takes the table, and frees it after the TLB has been flushed
  * @pmd: the pmd that points to the table
  * @addr: an address in its range
- * @who: whom to count it for
+ * @path: which path to count it for
  *
  * Context: As pt_map(). The caller holds no page table lock.
  *
  * Return: true if the table is freed.
  */
 bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
-		     enum pgtable_reclaim who)
+		     enum pgtable_reclaim path)
 {
 	spinlock_t *pml = pmd_lock(tlb->mm, pmd);
 	bool empty = false;
@@ -155,7 +155,7 @@ bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 	if (!empty)
 		return false;
 
-	pgtable_free_unhooked(tlb, map.pmd, addr, who);
+	pgtable_free_unhooked(tlb, map.pmd, addr, path);
 	return true;
 }
 
@@ -164,20 +164,20 @@ bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
  * @mm: the mm
  * @pmd: the pmd that points to the table
  * @addr: an address in its range
- * @who: whom to count it for
+ * @path: which path to count it for
  *
  * Context: As pgtable_reclaim().
  *
  * Return: As pgtable_reclaim().
  */
 bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
-			enum pgtable_reclaim who)
+			enum pgtable_reclaim path)
 {
 	struct mmu_gather tlb;
 	bool ret;
 
 	tlb_gather_mmu(&tlb, mm);
-	ret = pgtable_reclaim(&tlb, pmd, addr, who);
+	ret = pgtable_reclaim(&tlb, pmd, addr, path);
 	tlb_finish_mmu(&tlb);
 	return ret;
 }

@@ -11,11 +11,11 @@ struct mmu_gather;
 bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end);
 bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map);
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
-			   enum pgtable_reclaim who);
+			   enum pgtable_reclaim path);
 bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
-		     enum pgtable_reclaim who);
+		     enum pgtable_reclaim path);
 bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
-			enum pgtable_reclaim who);
+			enum pgtable_reclaim path);
 
 /* unmap_mapping_range() or its like has zapped a whole table, which is kept. */
 static inline void pgtable_left_empty(void)
@@ -37,20 +37,20 @@ static inline bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd,
 
 static inline void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval,
 					 unsigned long addr,
-					 enum pgtable_reclaim who)
+					 enum pgtable_reclaim path)
 {
 }
 
 static inline bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd,
 				   unsigned long addr,
-				   enum pgtable_reclaim who)
+				   enum pgtable_reclaim path)
 {
 	return false;
 }
 
 static inline bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd,
 				      unsigned long addr,
-				      enum pgtable_reclaim who)
+				      enum pgtable_reclaim path)
 {
 	return false;
 }

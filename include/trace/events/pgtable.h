@@ -15,24 +15,24 @@ TRACE_DEFINE_ENUM(PGTABLE_RECLAIM_KHUGEPAGED);
 /* An empty PTE table is freed. @addr is where its range begins. */
 TRACE_EVENT(pgtable_reclaim,
 
-	TP_PROTO(struct mm_struct *mm, unsigned long addr, enum pgtable_reclaim who),
+	TP_PROTO(struct mm_struct *mm, unsigned long addr, enum pgtable_reclaim path),
 
-	TP_ARGS(mm, addr, who),
+	TP_ARGS(mm, addr, path),
 
 	TP_STRUCT__entry(
 		__field(void *, mm)
 		__field(unsigned long, addr)
-		__field(int, who)
+		__field(int, path)
 	),
 
 	TP_fast_assign(
 		__entry->mm = mm;
 		__entry->addr = addr;
-		__entry->who = who;
+		__entry->path = path;
 	),
 
 	TP_printk("mm=%p addr=0x%lx by=%s", __entry->mm, __entry->addr,
-		  __print_symbolic(__entry->who,
+		  __print_symbolic(__entry->path,
 				   { PGTABLE_RECLAIM_MADVISE, "madvise" },
 				   { PGTABLE_RECLAIM_TRUNCATE, "truncate" },
 				   { PGTABLE_RECLAIM_KHUGEPAGED, "khugepaged" }))
