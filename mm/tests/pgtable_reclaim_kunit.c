@@ -26,6 +26,7 @@
 
 #define ADDR		(PUD_SIZE + 8 * PMD_SIZE)
 #define AT(n)		(ADDR + (n) * PAGE_SIZE)	/* page n of the table */
+#define MIDDLE		(PTRS_PER_PTE / 2)		/* at least 16 */
 #define LAST		(PTRS_PER_PTE - 1)
 #define LEN		(2 * PMD_SIZE)
 
@@ -127,11 +128,11 @@ static void pgtable_reclaim_partial(struct kunit *test)
 {
 	map_anon(test);
 	write_page(test, AT(3));
-	write_page(test, AT(200));
+	write_page(test, AT(LAST - 1));
 	count_from_here(test);
 	advise(test, AT(3), 1, MADV_DONTNEED);
 	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 0);
-	advise(test, AT(200), 1, MADV_DONTNEED);
+	advise(test, AT(LAST - 1), 1, MADV_DONTNEED);
 	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 1);
 	KUNIT_EXPECT_FALSE(test, has_table(ADDR));
 	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
@@ -151,11 +152,12 @@ static void pgtable_reclaim_two(struct kunit *test)
 /* Wherever the entry is that is left, near the hole or far, it keeps the table. */
 static void pgtable_reclaim_neighbours(struct kunit *test)
 {
-	static const struct { unsigned int hole, kept; } cases[] = {
+	const struct { unsigned int hole, kept; } cases[] = {
 		{ 0, 1 }, { 0, 8 }, { 0, 9 }, { 0, LAST },
 		{ LAST, 0 }, { LAST, LAST - 1 }, { LAST, LAST - 8 }, { LAST, LAST - 9 },
-		{ 100, 0 }, { 100, 91 }, { 100, 92 }, { 100, 99 },
-		{ 100, 101 }, { 100, 108 }, { 100, 109 }, { 100, LAST },
+		{ MIDDLE, 0 }, { MIDDLE, MIDDLE - 9 }, { MIDDLE, MIDDLE - 8 },
+		{ MIDDLE, MIDDLE - 1 }, { MIDDLE, MIDDLE + 1 }, { MIDDLE, MIDDLE + 8 },
+		{ MIDDLE, MIDDLE + 9 }, { MIDDLE, LAST },
 	};
 	int i;
 
@@ -191,14 +193,14 @@ static void pgtable_reclaim_punch(struct kunit *test)
 
 	map_file(test, MAP_SHARED);
 	write_page(test, AT(3));
-	write_page(test, AT(200));
+	write_page(test, AT(LAST - 1));
 	count_from_here(test);
 	KUNIT_EXPECT_EQ(test, punch(t, AT(3), 1), 0);
 	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 0);
-	KUNIT_EXPECT_EQ(test, read_page(test, AT(200)), 1);
-	KUNIT_EXPECT_EQ(test, punch(t, AT(100), 200), 0);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(LAST - 1)), 1);
+	KUNIT_EXPECT_EQ(test, punch(t, AT(MIDDLE), LAST - MIDDLE), 0);
 	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
-	KUNIT_EXPECT_EQ(test, read_page(test, AT(200)), 0);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(LAST - 1)), 0);
 }
 
 static void pgtable_reclaim_remove(struct kunit *test)
@@ -233,15 +235,15 @@ static void pgtable_reclaim_other_vma(struct kunit *test)
 	struct reclaim_test *t = test->priv;
 
 	map_file(test, MAP_SHARED);
-	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(AT(64), PAGE_SIZE, PROT_READ | PROT_WRITE,
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(AT(MIDDLE), PAGE_SIZE, PROT_READ | PROT_WRITE,
 					      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-					      -1, 0), AT(64));
+					      -1, 0), AT(MIDDLE));
 	write_page(test, AT(3));
-	write_page(test, AT(64));
+	write_page(test, AT(MIDDLE));
 	count_from_here(test);
 	KUNIT_EXPECT_EQ(test, punch(t, ADDR, PTRS_PER_PTE), 0);
-	KUNIT_EXPECT_EQ(test, read_page(test, AT(64)), 1);
-	advise(test, AT(64), 1, MADV_DONTNEED);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(MIDDLE)), 1);
+	advise(test, AT(MIDDLE), 1, MADV_DONTNEED);
 	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 0);
 	KUNIT_EXPECT_TRUE(test, has_table(ADDR));
 }
@@ -263,6 +265,15 @@ static void pgtable_reclaim_driver(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 1);
 }
 
+/* The second time is for fail_pte_map. */
+static bool scan(pmd_t *pmd, unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+
+	return pgtable_reclaim_mm(mm, pmd, addr, PGTABLE_RECLAIM_KHUGEPAGED) ||
+	       pgtable_reclaim_mm(mm, pmd, addr, PGTABLE_RECLAIM_KHUGEPAGED);
+}
+
 /* As khugepaged does it: all entries are looked at again under the locks. */
 static void pgtable_reclaim_scan(struct kunit *test)
 {
@@ -274,13 +285,10 @@ static void pgtable_reclaim_scan(struct kunit *test)
 	pmd = pmd_off(mm, ADDR);
 	count_from_here(test);
 	mmap_read_lock(mm);
-	KUNIT_EXPECT_FALSE(test, pgtable_reclaim_mm(mm, pmd, ADDR,
-						    PGTABLE_RECLAIM_KHUGEPAGED));
+	KUNIT_EXPECT_FALSE(test, scan(pmd, ADDR));
 	unmap_mapping_range(((struct reclaim_test *)test->priv)->file->f_mapping, 0, LEN, 1);
-	KUNIT_EXPECT_TRUE(test, pgtable_reclaim_mm(mm, pmd, AT(7),
-						   PGTABLE_RECLAIM_KHUGEPAGED));
-	KUNIT_EXPECT_FALSE(test, pgtable_reclaim_mm(mm, pmd, ADDR,
-						    PGTABLE_RECLAIM_KHUGEPAGED));
+	KUNIT_EXPECT_TRUE(test, scan(pmd, AT(7)));
+	KUNIT_EXPECT_FALSE(test, scan(pmd, ADDR));
 	mmap_read_unlock(mm);
 	expect_freed(test, PGTABLE_RECLAIMED_KHUGEPAGED, 1);
 }

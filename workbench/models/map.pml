@@ -6,7 +6,10 @@
  * maps a huge page and table 1 is deposited.
  *
  *   mapper()     maps the table, locks it and changes the entry
- *   reclaimer()  removes a table if it is empty: zap_pte_table_if_empty()
+ *   reclaimer()  removes a table if it is empty: pgtable_reclaim()
+ *   zapper()     does the same with the locks in the other order, the second one only
+ *                tried: pgtable_try_unhook(). It is there in place of the mapper if
+ *                ZAP is defined; the faulter leaves its table empty then.
  *   faulter()    splits the huge page, or installs a table where there is none.
  *                That is table 2, or table 1 again once it has been freed.
  *
@@ -24,6 +27,7 @@
  *   NO_WMB         no smp_wmb() between clearing a table and installing it
  *   NO_RCU_READER  the mapper is no RCU reader
  *   FREE_AT_ONCE   the table is freed without a grace period
+ *   ZAP NO_TRYLOCK  the zapper removes the table under its lock alone
  *   READ_AGAIN     the map fails; the caller reads the pmd a second time, and
  *                  takes everything but a huge page for "nothing is mapped"
  */
@@ -100,6 +104,20 @@ end:
 	done++
 }
 
+/* A table that has been removed is freed. */
+inline free_table(t)
+{
+#ifndef FREE_AT_ONCE
+	grace_period();
+#endif
+	d_step {
+		assert(!freed[ENTRY(t)]);
+		freed[ENTRY(t)] = true;
+		freed[PTL(t)] = true;
+		mem[ENTRY(t)] = JUNK
+	}
+}
+
 proctype reclaimer()
 {
 	CPU;
@@ -131,15 +149,54 @@ proctype reclaimer()
 	spin_unlock(PML);
 	smp_mb();
 	if
-	:: decided ->
-#ifndef FREE_AT_ONCE
-		grace_period();
+	:: decided -> free_table(r[0])
+	:: else
+	fi;
+	done++
+}
+
+proctype zapper()
+{
+	bool removed;
+	CPU;
+
+	rcu_read_lock();
+	load(0, PMD);
+	await(0);
+	if
+	:: r[0] != 0 && r[0] != HUGE ->
+		spin_lock(PTL(r[0]));
+		load(1, PMD);
+		load(2, ENTRY(r[0]));
+		await(1);
+		await(2);
+		if
+		:: r[1] == r[0] && r[2] == 0 ->
+#ifdef NO_TRYLOCK
+			removed = true;
+#else
+			atomic {
+				removed = (mem[PML] == 0);
+				mem[PML] = 1
+			}
 #endif
-		d_step {
-			freed[ENTRY(r[0])] = true;
-			freed[PTL(r[0])] = true;
-			mem[ENTRY(r[0])] = JUNK
-		}
+			if
+			:: removed ->
+				accepted = r[0];
+				store(PMD, 0);
+#ifndef NO_TRYLOCK
+				spin_unlock(PML)
+#endif
+			:: else
+			fi
+		:: else
+		fi;
+		spin_unlock(PTL(r[0]))
+	:: else
+	fi;
+	rcu_read_unlock();
+	if
+	:: removed -> free_table(r[0])
 	:: else
 	fi;
 	done++
@@ -180,6 +237,7 @@ proctype faulter()
 		   new = 1
 		fi;
 		install(new, 0);
+#ifndef ZAP
 		spin_lock(PTL(new));
 		load(1, ENTRY(new));
 		await(1);
@@ -188,6 +246,7 @@ proctype faulter()
 		spin_unlock(PTL(new));
 		smp_mb();
 		mapped = true
+#endif
 	:: else -> spin_unlock(PML)
 	fi;
 	smp_mb();
@@ -202,7 +261,11 @@ init
 		:: mem[PMD] = HUGE; mem[ENTRY(1)] = JUNK; mapped = true
 		fi;
 		mem[ENTRY(2)] = JUNK;
+#ifdef ZAP
+		run zapper();
+#else
 		run mapper();
+#endif
 		run reclaimer();
 		run faulter()
 	}

@@ -236,21 +236,28 @@ static bool legal(struct pair *p, const struct target *t, size_t pos)
 	return t->ret < (ssize_t)(pos + SECTOR) && sector_is(p, t, pos, 's');
 }
 
+static const char *origin(struct pair *p, uint64_t word)
+{
+	if (word & SCRIBBLE)
+		return (uint32_t)(word >> 16) == p->round ? "the scribble" : "an older scribble";
+	return word ? "a block" : "nobody";
+}
+
 static void report(struct pair *p, const struct target *t, size_t pos)
 {
-	uint64_t seen = *(uint64_t *)(p->base + t->page * page_size + pos);
-	const char *what = "of nobody";
+	const uint64_t *word = (void *)(p->base + t->page * page_size + pos);
+	const char *first = origin(p, word[0]);
+	size_t i = 0;
 
 	if (p->wrong++ >= REPORTED)
 		return;
-	if (seen & SCRIBBLE)
-		what = (uint32_t)(seen >> 16) == p->round ? "the scribble" : "an older scribble";
-	else if (seen)
-		what = "a block";
-	ksft_print_msg("reader %d round %u: %zd of %zu bytes read from block %llu to page %zu: at byte %zu is %#llx, %s\n",
+	while (i < SECTOR_WORDS - 1 && origin(p, word[i]) == first)
+		i++;
+	ksft_print_msg("reader %d round %u: %zd of %zu bytes read from block %llu to page %zu: at byte %zu is %#llx of %s, at word %zu %#llx of %s\n",
 		       p->index, p->round, t->ret, t->pages * page_size,
 		       (unsigned long long)(p->first + t->block), t->page, pos,
-		       (unsigned long long)seen, what);
+		       (unsigned long long)word[0], first,
+		       i, (unsigned long long)word[i], origin(p, word[i]));
 }
 
 static unsigned long look(struct pair *p, const struct target *t, bool last)

@@ -7,6 +7,8 @@
  * something with its private copies of other pages, which it knows the content of.
  * A page that goes to a table which has been removed is lost: the test reads zeroes
  * from the file, and the kernel says "Bad rss-counter" at the end of the process.
+ *
+ * The files are in the directory TEST_DIR of the environment, or else in memory.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -34,6 +36,7 @@
 #define SPARSE		256	/* tables of which VmPTE is read */
 #define MS		2000	/* that each race is tried */
 #define HOLE		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+#define HOOK		"/sys/kernel/debug/lockless_walk/"
 #ifndef PM_UFFD_WP
 #define PM_UFFD_WP	(1ull << 57)
 #endif
@@ -86,6 +89,14 @@ static void *punch(void *arg)
 	return NULL;
 }
 
+static int new_file(size_t size)
+{
+	const char *dir = getenv("TEST_DIR");
+	int fd = dir ? open(dir, O_TMPFILE | O_RDWR, 0600) : memfd_create("sparse", 0);
+
+	return fd < 0 || ftruncate(fd, size) ? -1 : fd;
+}
+
 FIXTURE_SETUP(pgtable_reclaim)
 {
 	size_t size;
@@ -95,9 +106,8 @@ FIXTURE_SETUP(pgtable_reclaim)
 	if (read_pmd_pagesize())
 		self->table = read_pmd_pagesize();
 	size = TABLES * self->table;
-	self->fd = memfd_create("pgtable_reclaim", 0);
+	self->fd = new_file(size);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ftruncate(self->fd, size));
 	self->mem = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 			 MAP_NORESERVE, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->mem);
@@ -136,32 +146,51 @@ static long vm_pte(void)
 	return kib;
 }
 
-static void touch(char *mem, size_t size, size_t stride)
+/*
+ * How much more VmPTE is when one page of each table has been touched. A write to a file
+ * would need space for all of a large folio.
+ */
+static long touch(char *mem, size_t table, bool shared)
 {
-	for (size_t i = 0; i < size; i += stride)
-		*(volatile char *)(mem + i) = 1;
+	long before = vm_pte();
+
+	for (size_t i = 0; i < SPARSE; i++) {
+		volatile char *p = mem + i * table;
+
+		if (shared)
+			(void)*p;
+		else
+			*p = 1;
+	}
+	return vm_pte() - before;
 }
 
-/* Gives back one page of each table, or all, and returns how many tables are left. */
+/*
+ * Touches one page of each table and gives them back, twice: the first time, upper
+ * tables are allocated, which stay. Returns how many of SPARSE PTE tables are left.
+ */
 #define TABLES_LEFT(shared, give_back) ({					\
 	size_t __size = SPARSE * self->table;					\
-	int fd = memfd_create("sparse", 0);					\
+	int fd = new_file(__size);						\
 	char *mem;								\
-	long before, used;							\
+	long before, used, left;						\
 										\
 	ASSERT_LE(0, fd);							\
-	ASSERT_EQ(0, ftruncate(fd, __size));					\
 	mem = mmap(NULL, __size, PROT_READ | PROT_WRITE, MAP_NORESERVE |	\
 		   ((shared) ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS),	\
 		   (shared) ? fd : -1, 0);					\
 	ASSERT_NE(MAP_FAILED, mem);						\
 	madvise(mem, __size, MADV_NOHUGEPAGE);					\
+	touch(mem, self->table, shared);					\
+	give_back;								\
 	before = vm_pte();							\
-	touch(mem, __size, self->table);					\
-	used = vm_pte() - before;						\
+	used = touch(mem, self->table, shared);					\
 	ASSERT_LT(0, used);							\
 	give_back;								\
-	SPARSE * (vm_pte() - before) / used;					\
+	left = SPARSE * (vm_pte() - before) / used;				\
+	munmap(mem, __size);							\
+	close(fd);								\
+	left;									\
 })
 
 TEST_F(pgtable_reclaim, punch_frees)
@@ -171,7 +200,10 @@ TEST_F(pgtable_reclaim, punch_frees)
 
 TEST_F(pgtable_reclaim, truncate_frees)
 {
-	EXPECT_GE(SPARSE / 32, TABLES_LEFT(true, ftruncate(fd, 0)));
+	EXPECT_GE(SPARSE / 32, TABLES_LEFT(true, ({
+		ASSERT_EQ(0, ftruncate(fd, 0));
+		ASSERT_EQ(0, ftruncate(fd, __size));
+	})));
 }
 
 TEST_F(pgtable_reclaim, remove_frees)
@@ -254,26 +286,53 @@ TEST_F(pgtable_reclaim, fork)
 	EXPECT_LT(0, self->holes);
 }
 
-/* process_vm_readv() and vmsplice() get pages, the latter by GUP-fast. */
+/* The word at p, by way of vmsplice(), which gets the page by GUP-fast. */
+static uint32_t spliced(int *fds, void *p)
+{
+	uint32_t got;
+	struct iovec iov = { p, sizeof(got) };
+
+	if (vmsplice(fds[1], &iov, 1, 0) != sizeof(got) ||
+	    read(fds[0], &got, sizeof(got)) != sizeof(got))
+		return -1;
+	return got;
+}
+
+/*
+ * With CONFIG_DEBUG_LOCKLESS_WALK, each walk waits between the pmd and the first entry,
+ * and the kernel counts those that find themselves in a freed table.
+ */
 TEST_F(pgtable_reclaim, gup_fast)
 {
+	bool hook = !access(HOOK "stale", R_OK | W_OK);
 	int fds[2];
 
 	ASSERT_EQ(0, pipe(fds));
+	if (hook) {
+		write_num(HOOK "hits", 0);
+		write_num(HOOK "stale", 0);
+		write_num(HOOK "delay_path_us", 1000);
+		write_num(HOOK "pid", getpid());
+	}
 	ASSERT_EQ(0, start(self));
 	for (uint32_t n = 1; go_on(self); n++) {
 		char *p = kept(self, n % TABLES);
-		uint32_t got = 0;
-		struct iovec iov = { p, sizeof(got) };
+		char *hole = self->mem + punched(self, n % TABLES);
 
 		WORD(p) = n;
-		(void)WORD(self->mem + punched(self, n % TABLES));
-		ASSERT_EQ(sizeof(got), vmsplice(fds[1], &iov, 1, 0));
-		ASSERT_EQ(sizeof(got), read(fds[0], &got, sizeof(got)));
-		ASSERT_EQ(n, got);
+		(void)WORD(hole);
+		ASSERT_EQ(n, spliced(fds, p));
 		ASSERT_EQ(0, madvise(p, self->page, MADV_DONTNEED));
+		(void)WORD(hole);
+		ASSERT_EQ(0, spliced(fds, hole));
 	}
 	EXPECT_LT(0, self->holes);
+	if (hook) {
+		write_num(HOOK "pid", 0);
+		write_num(HOOK "delay_path_us", 0);
+		EXPECT_LT(0, read_num(HOOK "hits"));
+		EXPECT_EQ(0, read_num(HOOK "stale"));
+	}
 }
 
 /* Compaction and MADV_COLLAPSE take entries away for a while. */
@@ -347,7 +406,9 @@ TEST_F(pgtable_reclaim, uffd_copy_and_move)
 
 		WORD(src) = n;
 		if (n % 2) {
-			ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+			ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy)) {
+				TH_LOG("errno %d", errno);
+			}
 		} else {
 			ASSERT_EQ(0, ioctl(uffd, UFFDIO_MOVE, &move)) {
 				TH_LOG("errno %d", errno);
