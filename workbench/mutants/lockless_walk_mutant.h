@@ -26,6 +26,8 @@
 	mutant(page_missed)	/* ... has no page for folio_walk_start() */ \
 	mutant(pfnmap_fails)	/* ... has no PFN for follow_pfnmap_start() */ \
 	mutant(move_blindly)	/* mremap() fills a table that was removed */ \
+	mutant(removed_exists)	/* UFFDIO_COPY: a table that was removed has a page */ \
+	mutant(reclaim_at_once)	/* frees an empty table without a grace period */ \
 	mutant(collected_twice)	/* migrate_vma_setup() stores pages twice */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
 	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \
