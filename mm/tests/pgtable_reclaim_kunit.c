@@ -265,7 +265,7 @@ static void pgtable_reclaim_driver(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 1);
 }
 
-/* The second time is for fail_pte_map. */
+/* fail_pte_map may make the first lookup fail, but not the second one. */
 static bool scan(pmd_t *pmd, unsigned long addr)
 {
 	struct mm_struct *mm = current->mm;
