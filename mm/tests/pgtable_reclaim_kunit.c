@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
+#include <linux/lockless_walk.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pgtable.h>
@@ -20,6 +21,8 @@
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
 #include <linux/vmstat.h>
+
+#include <asm/lockless_walk.h>
 
 #include "../internal.h"
 #include "../pgtable-reclaim.h"
@@ -293,9 +296,13 @@ static void pgtable_reclaim_scan(struct kunit *test)
 	expect_freed(test, PGTABLE_RECLAIMED_KHUGEPAGED, 1);
 }
 
-/* The first race at the top of mm/pgtable-reclaim.c, under the i_mmap lock alone */
+/*
+ * The races at the top of mm/pgtable-reclaim.c: a task on another CPU punches a hole,
+ * under the i_mmap lock alone, while the test has the table of the hole at hand.
+ */
 struct puncher {
 	struct reclaim_test *t;
+	struct task_struct *task;
 	bool go, done;
 	int ret;
 };
@@ -313,39 +320,89 @@ static int puncher(void *arg)
 	return 0;
 }
 
-static void pgtable_reclaim_mapped(struct kunit *test)
+/* A table with one page, and a task that will punch it out */
+static void puncher_start(struct kunit *test, struct puncher *p)
 {
-	struct puncher p = { .t = test->priv };
-	struct task_struct *task;
-	struct pt_map map;
-	unsigned long end;
-	pmd_t *pmd;
+	unsigned int cpu;
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "needs two CPUs");
 	map_file(test, MAP_SHARED);
 	write_page(test, AT(3));
-	pmd = pmd_off(current->mm, ADDR);
-	task = kthread_run(puncher, &p, "puncher");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	p->t = test->priv;
+	migrate_disable();
+	cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
+	p->task = kthread_run_on_cpu(puncher, p, cpu, "puncher");
+	if (IS_ERR(p->task)) {
+		migrate_enable();
+		KUNIT_FAIL_AND_ABORT(test, "no puncher");
+	}
 	count_from_here(test);
+}
 
-	KUNIT_EXPECT_EQ(test, pt_map(&map, current->mm, pmd, AT(3)), PT_MAP_TABLE);
-	smp_store_release(&p.go, true);
-	end = jiffies + 10 * HZ;
-	while (!smp_load_acquire(&p.done) && time_before(jiffies, end))
+/* Waits for the hole, and some time more, in which grace periods could end. */
+static void puncher_go(struct kunit *test, struct puncher *p)
+{
+	unsigned long end = jiffies + 10 * HZ;
+
+	smp_store_release(&p->go, true);
+	while (!smp_load_acquire(&p->done) && time_before(jiffies, end))
 		cpu_relax();
-	KUNIT_EXPECT_TRUE(test, READ_ONCE(p.done));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(p->done));
+	mdelay(50);
+}
+
+static void puncher_stop(struct kunit *test, struct puncher *p)
+{
+	kthread_stop(p->task);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, p->ret, 0);
+	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
+	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
+}
+
+/* Against code that fills tables */
+static void pgtable_reclaim_mapped(struct kunit *test)
+{
+	struct puncher p = {};
+	struct pt_map map;
+	pmd_t *pmd;
+
+	puncher_start(test, &p);
+	pmd = pmd_off(current->mm, ADDR);
+	KUNIT_EXPECT_EQ(test, pt_map(&map, current->mm, pmd, AT(3)), PT_MAP_TABLE);
+	puncher_go(test, &p);
 	/* Removed, and still a page table: it is freed after a grace period. */
 	KUNIT_EXPECT_TRUE(test, pmd_none(pmdp_get_lockless(pmd)));
 	KUNIT_EXPECT_TRUE(test, pte_none(ptep_get_lockless(map.pte)));
 	KUNIT_EXPECT_FALSE(test, pt_lock_mapped(&map, pmd));
 
 	KUNIT_EXPECT_EQ(test, pt_map_lock(&map, current->mm, pmd, AT(3)), PT_MAP_NONE);
-	kthread_stop(task);
-	KUNIT_EXPECT_EQ(test, p.ret, 0);
-	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
-	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
+	puncher_stop(test, &p);
+}
+
+/* Against lockless walks */
+static void pgtable_reclaim_walked(struct kunit *test)
+{
+	struct lockless_walk walk;
+	struct puncher p = {};
+	pmd_t *pmdp, pmd;
+	pte_t *pte;
+
+	if (!IS_ENABLED(CONFIG_LOCKLESS_WALK_RCU))
+		kunit_skip(test, "the flush of the TLB waits for a walk with interrupts off");
+	puncher_start(test, &p);
+	pmdp = pmd_off(current->mm, ADDR);
+	lockless_walk_begin(&walk, current->mm);
+	pmd = pmdp_get_lockless(pmdp);
+	puncher_go(test, &p);
+	KUNIT_EXPECT_TRUE(test, pmd_none(pmdp_get_lockless(pmdp)));
+	KUNIT_EXPECT_TRUE(test, PageTable(pmd_page(pmd)));
+	pte = lockless_walk_pte_map(pmd, AT(3));
+	KUNIT_EXPECT_TRUE(test, pte && pte_none(lockless_walk_ptep_get(pte)));
+	lockless_walk_pte_unmap(pte);
+	lockless_walk_end(&walk);
+	puncher_stop(test, &p);
 }
 
 static struct kunit_case pgtable_reclaim_cases[] = {
@@ -360,6 +417,7 @@ static struct kunit_case pgtable_reclaim_cases[] = {
 	KUNIT_CASE(pgtable_reclaim_driver),
 	KUNIT_CASE(pgtable_reclaim_scan),
 	KUNIT_CASE(pgtable_reclaim_mapped),
+	KUNIT_CASE(pgtable_reclaim_walked),
 	{}
 };
 
