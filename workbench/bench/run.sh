@@ -127,4 +127,16 @@ for what in fault mprotect mremap zap fork; do
 	[ $what != mremap ] || size=2M
 	figure map/$what-$size insn/page map_cost $what
 done
+for kib in 0 64; do
+	set_thp $kib
+	size=${kib}K
+	[ $kib != 0 ] || size=4K
+	figure fault/pin/512/$size insn/page fault_cost pin
+	figure fault/populate/$size insn/page fault_cost populate
+done
+set_thp 0
+figure fault/pin/512/shmem-4K insn/page fault_cost pin /tmp/shmem
+for what in pin populate map mlock; do
+	figure writer/$what us fault_cost writer $what
+done
 echo "BENCH done"

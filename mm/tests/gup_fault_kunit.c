@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for faults in GUP: which pages are taken and which are refused does not
+ * depend on the lock that GUP works under, nor on how often a fault drops it.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
+#include <linux/swapops.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+
+#include "../gup_fault.h"
+#include "../internal.h"
+
+#define ADDR	(PUD_SIZE + 8 * PMD_SIZE)
+#define NR	48ul
+#define AT(n)	(ADDR + (n) * PAGE_SIZE)
+
+/* mmap_lock when GUP is called */
+enum lock_mode {
+	HELD,			/* by the caller, and to be kept */
+	HELD_UNLOCKABLE,
+	NOT_HELD,
+	WRITER,			/* somebody else holds it for write: VMA locks only */
+	NR_LOCK_MODES,
+};
+
+struct fault_test {
+	struct mm_struct *mm;
+	struct page *pages[NR];
+	struct file *file;
+	const struct vm_operations_struct *shmem;
+	struct vm_operations_struct ops;
+	unsigned int drop;		/* so many faults drop the lock */
+	unsigned int signal;		/* the last of them, for this one */
+	unsigned int delay_ms;
+	unsigned int faults, tried, vma_lock;	/* seen */
+	unsigned int from, until;	/* faults that a writer has seen */
+	struct completion go, locked, done;
+};
+
+/* KUnit runs one test at a time. A page fault has no room for a pointer. */
+static struct fault_test *ft;
+
+static int gup_fault_init(struct kunit *test)
+{
+	ft = test->priv = kunit_kzalloc(test, sizeof(*ft), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ft);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	ft->mm = current->mm;
+	init_completion(&ft->go);
+	init_completion(&ft->locked);
+	init_completion(&ft->done);
+	return 0;
+}
+
+static void map_anon(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(ADDR, NR * PAGE_SIZE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS |
+					      MAP_FIXED_NOREPLACE, -1, 0), ADDR);
+	do_madvise(current->mm, ADDR, NR * PAGE_SIZE, MADV_NOHUGEPAGE);
+	/* The anon_vma needs mmap_lock, once. */
+	KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)ADDR), 0);
+}
+
+static void change_flags(vm_flags_t set, vm_flags_t clear)
+{
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, ADDR);
+	vm_flags_mod(vma, set, clear);
+	vma_set_page_prot(vma);
+	mmap_write_unlock(current->mm);
+}
+
+static void map_read_only(struct kunit *test)
+{
+	map_anon(test);
+	change_flags(0, VM_WRITE);
+	do_madvise(current->mm, ADDR, NR * PAGE_SIZE, MADV_DONTNEED);
+}
+
+static void map_no_access(struct kunit *test)
+{
+	map_anon(test);
+	change_flags(0, VM_READ | VM_WRITE | VM_EXEC);
+	do_madvise(current->mm, ADDR, NR * PAGE_SIZE, MADV_DONTNEED);
+}
+
+static void map_io(struct kunit *test)
+{
+	map_anon(test);
+	change_flags(VM_IO, 0);
+}
+
+static void map_hole_at_3(struct kunit *test)
+{
+	map_anon(test);
+	vm_munmap(AT(3), PAGE_SIZE);
+}
+
+static void map_hole_at_0(struct kunit *test)
+{
+	map_anon(test);
+	vm_munmap(AT(0), PAGE_SIZE);
+}
+
+static void poison(unsigned long addr)
+{
+	spinlock_t *ptl;
+	pte_t *pte = get_locked_pte(current->mm, addr, &ptl);
+
+	set_pte_at(current->mm, addr, pte, make_pte_marker(PTE_MARKER_POISONED));
+	pte_unmap_unlock(pte, ptl);
+}
+
+static void map_poison_at_3(struct kunit *test)
+{
+	map_anon(test);
+	poison(AT(3));
+}
+
+static void map_poison_at_0(struct kunit *test)
+{
+	map_anon(test);
+	do_madvise(current->mm, ADDR, PAGE_SIZE, MADV_DONTNEED);
+	poison(AT(0));
+}
+
+static void put_file(void *file)
+{
+	fput(file);
+}
+
+/* A signal that nobody sent */
+static void make_pending(int sig)
+{
+	sigaddset(&current->pending.signal, sig);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+}
+
+/* shmem's, but for the locks it drops */
+static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
+{
+	ft->tried += !!(vmf->flags & FAULT_FLAG_TRIED);
+	ft->vma_lock += !!(vmf->flags & FAULT_FLAG_VMA_LOCK);
+	WRITE_ONCE(ft->faults, ft->faults + 1);
+	if (ft->delay_ms)
+		msleep(ft->delay_ms);
+	if (!ft->drop || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return ft->shmem->fault(vmf);
+	if (!--ft->drop && ft->signal)
+		make_pending(ft->signal);
+	release_fault_lock(vmf);
+	return VM_FAULT_RETRY;
+}
+
+static void map_file_of(struct kunit *test, unsigned long pages)
+{
+	struct vm_area_struct *vma;
+
+	ft->file = shmem_kernel_file_setup("gup_fault", pages * PAGE_SIZE, EMPTY_VMA_FLAGS);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(ft->file));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_file, ft->file), 0);
+	KUNIT_ASSERT_EQ(test, vm_mmap(ft->file, ADDR, NR * PAGE_SIZE, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_FIXED, 0), ADDR);
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, ADDR);
+	ft->shmem = vma->vm_ops;
+	ft->ops = *vma->vm_ops;
+	ft->ops.fault = fault_ops_fault;
+	vma->vm_ops = &ft->ops;
+	mmap_write_unlock(current->mm);
+}
+
+static void map_file(struct kunit *test)
+{
+	map_file_of(test, NR);
+}
+
+static void map_eof_at_3(struct kunit *test)
+{
+	map_file_of(test, 3);
+}
+
+static void map_eof_at_0(struct kunit *test)
+{
+	map_file_of(test, 0);
+}
+
+/* The handler has not been audited for the VMA lock. */
+static void map_driver(struct kunit *test)
+{
+	map_file_of(test, NR);
+	ft->ops.map_pages = NULL;
+}
+
+/* Holds mmap_lock for write while the test works. */
+static int writer(void *arg)
+{
+	wait_for_completion(&ft->go);
+	mmap_write_lock(ft->mm);
+	complete(&ft->locked);
+	wait_for_completion_timeout(&ft->done, 20 * HZ);
+	mmap_write_unlock(ft->mm);
+	return 0;
+}
+
+static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
+{
+	bool held = mode == HELD || mode == HELD_UNLOCKABLE;
+	struct page **pages = flags & (FOLL_GET | FOLL_PIN) ? ft->pages : NULL;
+	struct task_struct *task = NULL;
+	int locked = held;
+	long ret;
+
+	if (mode == WRITER) {
+		task = kthread_run(writer, NULL, "writer");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		get_task_struct(task);
+		complete(&ft->go);
+		wait_for_completion(&ft->locked);
+	}
+	if (held)
+		mmap_read_lock(current->mm);
+	ret = __get_user_pages_locked(current->mm, ADDR, NR, pages, &locked, flags |
+				      FOLL_TOUCH | (mode == HELD ? 0 : FOLL_UNLOCKABLE));
+	KUNIT_EXPECT_TRUE(test, held || !locked);
+	KUNIT_EXPECT_TRUE(test, mode != HELD || locked);
+	if (locked)
+		mmap_read_unlock(current->mm);
+	if (task) {
+		/* Without VMA locks, the writer's time is over by now. */
+		KUNIT_EXPECT_TRUE(test, rwsem_is_locked(&current->mm->mmap_lock));
+		complete(&ft->done);
+		kthread_stop_put(task);
+	}
+	return ret;
+}
+
+/* These are the pages, each has one reference or pin more, and not after this. */
+static void release(struct kunit *test, long nr, unsigned int flags)
+{
+	u32 value;
+	long i;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = ft->pages[i];
+		bool zero = is_zero_folio(page_folio(page));
+		int refs = page_ref_count(page);
+
+		if ((flags & FOLL_WRITE) && !(flags & FOLL_FORCE)) {
+			KUNIT_ASSERT_EQ(test, put_user(100 + i, (u32 __user *)AT(i)), 0);
+			memcpy_from_page((char *)&value, page, 0, sizeof(value));
+			KUNIT_EXPECT_EQ(test, value, 100 + i);
+		}
+		if (flags & FOLL_PIN)
+			unpin_user_page(page);
+		else
+			put_page(page);
+		if (!zero)
+			KUNIT_EXPECT_EQ(test, refs - page_ref_count(page),
+					flags & FOLL_PIN ? GUP_PIN_COUNTING_BIAS : 1);
+	}
+}
+
+static const struct row {
+	const char *name;
+	void (*map)(struct kunit *test);
+	unsigned int flags;
+	long want;
+	bool mmap_lock;			/* not without it */
+} rows[] = {
+	{ "write", map_anon, FOLL_PIN | FOLL_WRITE, NR },
+	{ "longterm", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_LONGTERM, NR },
+	{ "zero pages", map_anon, FOLL_GET, NR },
+	{ "zero pages, pinned", map_anon, FOLL_PIN, NR },
+	{ "nobody wants them", map_anon, FOLL_WRITE, NR },
+	{ "no fault", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_NOFAULT, 1 },
+	{ "no wait", map_anon, FOLL_GET | FOLL_WRITE | FOLL_NOWAIT, NR, true },
+	{ "hole", map_hole_at_3, FOLL_PIN | FOLL_WRITE, 3, true },
+	{ "hole first", map_hole_at_0, FOLL_PIN | FOLL_WRITE, -EFAULT, true },
+	{ "madvise, hole", map_hole_at_0, FOLL_MADV_POPULATE, -ENOMEM, true },
+	{ "madvise, read-only", map_read_only, FOLL_MADV_POPULATE | FOLL_WRITE, -EINVAL },
+	{ "read-only", map_read_only, FOLL_PIN | FOLL_WRITE, -EFAULT },
+	{ "read-only, read", map_read_only, FOLL_PIN, NR },
+	{ "read-only, forced", map_read_only, FOLL_PIN | FOLL_WRITE | FOLL_FORCE, NR },
+	{ "no access", map_no_access, FOLL_GET, -EFAULT },
+	{ "no access, forced", map_no_access, FOLL_GET | FOLL_FORCE, NR },
+	{ "VM_IO", map_io, FOLL_GET, -EFAULT },
+	{ "poison", map_poison_at_3, FOLL_GET | FOLL_HWPOISON, 3 },
+	{ "poison first", map_poison_at_0, FOLL_GET | FOLL_HWPOISON, -EHWPOISON },
+	{ "poison, not asked for", map_poison_at_0, FOLL_GET, -EFAULT },
+	{ "file", map_file, FOLL_PIN | FOLL_WRITE, NR },
+	{ "file, anonymous wanted", map_file, FOLL_PIN | FOLL_ANON, -EFAULT },
+	{ "end of file", map_eof_at_3, FOLL_PIN | FOLL_WRITE, 3 },
+	{ "end of file first", map_eof_at_0, FOLL_PIN | FOLL_WRITE, -EFAULT },
+	{ "driver", map_driver, FOLL_PIN | FOLL_WRITE, NR, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(row, rows, name);
+
+static void start_over(void)
+{
+	vm_munmap(ADDR, NR * PAGE_SIZE);
+	ft->faults = ft->tried = ft->vma_lock = 0;
+	reinit_completion(&ft->go);
+	reinit_completion(&ft->locked);
+	reinit_completion(&ft->done);
+}
+
+/* The same result, whatever the lock is */
+static void result(struct kunit *test)
+{
+	const struct row *row = test->param_value;
+	enum lock_mode mode;
+	long ret;
+
+	for (mode = 0; mode < NR_LOCK_MODES; mode++) {
+		if (mode == WRITER && (row->mmap_lock || !IS_ENABLED(CONFIG_PER_VMA_LOCK)))
+			continue;
+		row->map(test);
+		ret = take(test, mode, row->flags);
+		KUNIT_EXPECT_EQ_MSG(test, ret, row->want, "lock mode %d", mode);
+		if (row->flags & (FOLL_GET | FOLL_PIN))
+			release(test, ret, row->flags);
+		if (row->map == map_driver)
+			KUNIT_EXPECT_EQ(test, ft->vma_lock, 0);
+		start_over();
+	}
+}
+
+/*
+ * Faults that drop the lock, all for the first page: it is tried again, and taken once.
+ * The VMA lock is used for the first two tries, and for the pages after this one:
+ * shared pages that get dirty also drop the lock (VM_FAULT_COMPLETED).
+ */
+static void retry(struct kunit *test)
+{
+	unsigned int drops, under_mmap;
+	enum lock_mode mode;
+	long ret;
+
+	for (mode = HELD; mode <= NOT_HELD; mode++) {
+		for (drops = 0; drops < 5; drops++) {
+			map_file(test);
+			ft->drop = drops;
+			ret = take(test, mode, FOLL_PIN | FOLL_WRITE);
+			KUNIT_EXPECT_EQ(test, ret, NR);
+			release(test, ret, FOLL_PIN | FOLL_WRITE);
+			if (mode == HELD) {
+				KUNIT_EXPECT_EQ(test, ft->faults, NR);
+				KUNIT_EXPECT_EQ(test, ft->vma_lock, 0);
+			} else {
+				under_mmap = drops > 1 ? drops - 1 : 0;
+				under_mmap += mode == HELD_UNLOCKABLE;
+				if (!IS_ENABLED(CONFIG_PER_VMA_LOCK))
+					under_mmap = NR + drops;
+				KUNIT_EXPECT_EQ(test, ft->faults, NR + drops);
+				KUNIT_EXPECT_EQ(test, ft->tried, drops);
+				KUNIT_EXPECT_EQ(test, ft->vma_lock, NR + drops - under_mmap);
+			}
+			ft->drop = 0;
+			start_over();
+		}
+	}
+}
+
+/* A signal comes while the fault sleeps. */
+static void signal_in_fault(struct kunit *test)
+{
+	static const struct { int sig; unsigned int flags; long want; } cases[] = {
+		{ SIGUSR1, 0, NR },
+		{ SIGUSR1, FOLL_INTERRUPTIBLE, -EINTR },
+		{ SIGKILL, 0, -EINTR },
+		{ SIGKILL, FOLL_INTERRUPTIBLE, -EINTR },
+	};
+	enum lock_mode mode;
+	long ret;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (mode = HELD_UNLOCKABLE; mode <= NOT_HELD; mode++) {
+			map_file(test);
+			ft->drop = 1;
+			ft->signal = cases[i].sig;
+			ret = take(test, mode, FOLL_PIN | FOLL_WRITE | cases[i].flags);
+			flush_signals(current);
+			ft->signal = 0;
+			KUNIT_EXPECT_EQ(test, ret, cases[i].want);
+			release(test, ret, FOLL_PIN);
+			start_over();
+		}
+	}
+}
+
+/* A task that is being killed takes no memory, whatever the lock is. */
+static void killed(struct kunit *test)
+{
+	enum lock_mode mode;
+	long ret;
+
+	for (mode = HELD; mode <= NOT_HELD; mode++) {
+		map_file(test);
+		make_pending(SIGKILL);
+		ret = take(test, mode, FOLL_PIN | FOLL_WRITE);
+		flush_signals(current);
+		KUNIT_EXPECT_EQ(test, ret, -EINTR);
+		KUNIT_EXPECT_EQ(test, ft->faults, 0);
+		start_over();
+	}
+}
+
+/* Wants the lock when some pages are there, and counts those that come meanwhile. */
+static int late_writer(void *arg)
+{
+	struct vm_area_struct *vma;
+
+	while (READ_ONCE(ft->faults) < 4 && !kthread_should_stop())
+		usleep_range(100, 200);
+	ft->from = READ_ONCE(ft->faults);
+	mmap_write_lock(ft->mm);
+	vma = vma_lookup(ft->mm, ADDR);
+	vma_start_write(vma);
+	ft->until = READ_ONCE(ft->faults);
+	mmap_write_unlock(ft->mm);
+	complete(&ft->done);
+	return 0;
+}
+
+static void writer_waits(struct kunit *test)
+{
+	struct task_struct *task;
+	enum lock_mode mode;
+	long ret;
+
+	for (mode = HELD_UNLOCKABLE; mode <= NOT_HELD; mode++) {
+		map_file(test);
+		ft->delay_ms = 20;
+		task = kthread_run(late_writer, NULL, "late_writer");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		get_task_struct(task);
+		ret = take(test, mode, FOLL_PIN | FOLL_WRITE);
+		wait_for_completion(&ft->done);
+		kthread_stop_put(task);
+		KUNIT_EXPECT_EQ(test, ret, NR);
+		release(test, ret, FOLL_PIN | FOLL_WRITE);
+		/* The page at hand, and one more if it had the lock already. */
+		KUNIT_EXPECT_LE(test, ft->until - ft->from, 2);
+		start_over();
+	}
+}
+
+/* mlock() and MAP_POPULATE: each VMA is read or written as it permits. */
+static void populate(struct kunit *test)
+{
+	struct vm_area_struct *vma;
+
+	map_anon(test);
+	vm_munmap(AT(3), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, __mm_populate(ADDR, NR * PAGE_SIZE, 0), 0);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), NR - 1);
+	start_over();
+
+	map_no_access(test);
+	KUNIT_EXPECT_EQ(test, __mm_populate(ADDR, NR * PAGE_SIZE, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, __mm_populate(ADDR, NR * PAGE_SIZE, 1), 0);
+	start_over();
+
+	map_io(test);
+	KUNIT_EXPECT_EQ(test, __mm_populate(ADDR, NR * PAGE_SIZE, 0), 0);
+	start_over();
+
+	map_eof_at_3(test);
+	KUNIT_EXPECT_EQ(test, __mm_populate(ADDR, NR * PAGE_SIZE, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_SHMEMPAGES), 3);
+	start_over();
+
+	map_anon(test);
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, ADDR);
+	populate_vma_page_range(vma, AT(2), AT(5));
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), 4);
+	mmap_read_unlock(current->mm);
+}
+
+static struct kunit_case gup_fault_cases[] = {
+	KUNIT_CASE_PARAM(result, row_gen_params),
+	KUNIT_CASE(retry),
+	KUNIT_CASE(signal_in_fault),
+	KUNIT_CASE(killed),
+	KUNIT_CASE(writer_waits),
+	KUNIT_CASE(populate),
+	{}
+};
+
+static struct kunit_suite gup_fault_suite = {
+	.name = "gup_fault",
+	.init = gup_fault_init,
+	.test_cases = gup_fault_cases,
+};
+kunit_test_suite(gup_fault_suite);
+
+MODULE_DESCRIPTION("KUnit tests for faults in GUP");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GUP faults memory in, while another thread changes the address space.
+ *
+ * gup_test pins memory that was never touched, and keeps it. Then all of it is written
+ * to through the mapping, and read through the pins: they must be of the same pages.
+ * Meanwhile the other thread splits and merges the VMA, moves it, forks, and so on; or
+ * a page comes from userfaultfd, late or never. At the end no pin may be left.
+ */
+#define _GNU_SOURCE
+#include <asm-generic/mman.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm_util.h"
+#include "../../../../mm/gup_test.h"
+
+#define PAGES	64
+#define MS	1500		/* that each race is tried */
+
+FIXTURE(gup_fault_race) {
+	size_t page, size;
+	char *area;		/* 4 * size of no access, and the memory in it */
+	char *mem;		/* where it is now */
+	char *copy;
+	int gup;
+	long pins;		/* in the system, before */
+	pthread_t thread;
+	pthread_mutex_t lock;	/* against changes of mem */
+	void (*change)(void *race, unsigned int n);
+	atomic_bool stop;
+	atomic_ulong changes;
+	uint64_t end;
+	int uffd;
+};
+
+typedef FIXTURE_DATA(gup_fault_race) Race;
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+/* Pins that are held now, by anybody */
+static long count_pins(void)
+{
+	long acquired = 0, released = 0, value;
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
+	char name[64];
+	FILE *f;
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return -1;
+	close(fd);
+	f = fopen("/proc/vmstat", "r");
+	while (f && fscanf(f, "%63s %ld", name, &value) == 2) {
+		if (!strcmp(name, "nr_foll_pin_acquired"))
+			acquired = value;
+		if (!strcmp(name, "nr_foll_pin_released"))
+			released = value;
+	}
+	if (f)
+		fclose(f);
+	return acquired - released;
+}
+
+static void *map_fresh(Race *r, char *at)
+{
+	void *p = mmap(at, r->size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (p != MAP_FAILED)
+		madvise(p, r->size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* So that nobody else maps memory there. */
+static void reserve(Race *r, char *at)
+{
+	mmap(at, r->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+	     -1, 0);
+}
+
+FIXTURE_SETUP(gup_fault_race)
+{
+	self->page = psize();
+	self->size = PAGES * self->page;
+	self->uffd = -1;
+	pthread_mutex_init(&self->lock, NULL);
+	self->gup = open("/sys/kernel/debug/gup_test", O_RDWR);
+	if (self->gup < 0)
+		SKIP(return, "no gup_test: needs CONFIG_GUP_TEST, debugfs and root");
+	self->pins = count_pins();
+	self->area = mmap(NULL, 4 * self->size, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	self->copy = malloc(self->size);
+	ASSERT_NE(MAP_FAILED, self->area);
+	ASSERT_NE(NULL, self->copy);
+	self->mem = self->area + self->size;
+	ASSERT_EQ(self->mem, map_fresh(self, self->mem));
+}
+
+static void stop(Race *r)
+{
+	r->stop = true;
+	if (r->thread)
+		pthread_join(r->thread, NULL);
+	r->thread = 0;
+}
+
+FIXTURE_TEARDOWN(gup_fault_race)
+{
+	stop(self);
+	munmap(self->area, 4 * self->size);
+	if (self->gup >= 0) {
+		close(self->gup);
+		EXPECT_EQ(self->pins, count_pins());
+	}
+}
+
+static int pin(Race *r)
+{
+	struct pin_longterm_test test = {
+		.addr = (uintptr_t)r->mem,
+		.size = r->size,
+		.flags = PIN_LONGTERM_TEST_FLAG_USE_WRITE | PIN_LONGTERM_TEST_FLAG_USE_FAST,
+	};
+
+	return ioctl(r->gup, PIN_LONGTERM_TEST_START, &test) ? -errno : 0;
+}
+
+static int unpin(Race *r)
+{
+	return ioctl(r->gup, PIN_LONGTERM_TEST_STOP);
+}
+
+static uint32_t *word(Race *r, char *mem, int i)
+{
+	return (uint32_t *)(mem + i * r->page);
+}
+
+/* Write through the mapping, read through the pins. Returns the first page that differs. */
+static int differs(Race *r, uint32_t n)
+{
+	uint64_t to = (uintptr_t)r->copy;
+
+	for (int i = 0; i < PAGES; i++)
+		*word(r, r->mem, i) = n + i;
+	if (ioctl(r->gup, PIN_LONGTERM_TEST_READ, &to))
+		return -2;
+	for (int i = 0; i < PAGES; i++)
+		if (*word(r, r->copy, i) != n + i)
+			return i;
+	return -1;
+}
+
+static void *change_all_the_time(void *arg)
+{
+	Race *r = arg;
+
+	for (unsigned int n = 0; !r->stop; n++) {
+		r->change(r, n);
+		r->changes++;
+	}
+	return NULL;
+}
+
+static int start(Race *r, void (*change)(void *race, unsigned int n))
+{
+	r->change = change;
+	r->end = now_ms() + MS;
+	return pthread_create(&r->thread, NULL, change_all_the_time, r);
+}
+
+/* Pins memory again and again, while @change runs. It may fail if @may_fail. */
+static void race(struct __test_metadata *_metadata, Race *self,
+		 void (*change)(void *race, unsigned int n), bool may_fail)
+{
+	unsigned int pinned = 0;
+	int ret;
+
+	ASSERT_EQ(0, start(self, change));
+	for (uint32_t n = 1; now_ms() < self->end; n += PAGES) {
+		ret = pin(self);
+		if (ret && may_fail) {
+			ASSERT_EQ(-EFAULT, ret);
+		} else {
+			ASSERT_EQ(0, ret);
+			pinned++;
+			pthread_mutex_lock(&self->lock);
+			EXPECT_EQ(-1, differs(self, n));
+			pthread_mutex_unlock(&self->lock);
+			ASSERT_EQ(0, unpin(self));
+		}
+		/* Untouched again */
+		pthread_mutex_lock(&self->lock);
+		ASSERT_EQ(0, madvise(self->mem, self->size, MADV_DONTNEED));
+		pthread_mutex_unlock(&self->lock);
+	}
+	stop(self);
+	EXPECT_LT(0, pinned);
+	EXPECT_LT(0, self->changes);
+}
+
+static void split_and_merge(void *race, unsigned int n)
+{
+	Race *r = race;
+	char *from = r->mem + n % (PAGES - 1) * r->page;
+
+	madvise(from, r->page, MADV_DONTFORK);
+	madvise(from, r->page, MADV_DOFORK);
+}
+
+TEST_F(gup_fault_race, split_and_merge)
+{
+	race(_metadata, self, split_and_merge, false);
+}
+
+/* It merges with the memory, and is cut off again. */
+static void map_behind(void *race, unsigned int n)
+{
+	Race *r = race;
+
+	map_fresh(r, r->mem + r->size);
+	reserve(r, r->mem + r->size);
+}
+
+TEST_F(gup_fault_race, neighbour)
+{
+	race(_metadata, self, map_behind, false);
+}
+
+static void protect(void *race, unsigned int n)
+{
+	Race *r = race;
+	char *from = r->mem + n % PAGES * r->page;
+
+	pthread_mutex_lock(&r->lock);
+	mprotect(from, r->page, PROT_READ);
+	mprotect(from, r->page, PROT_READ | PROT_WRITE);
+	pthread_mutex_unlock(&r->lock);
+}
+
+TEST_F(gup_fault_race, mprotect)
+{
+	race(_metadata, self, protect, true);
+}
+
+static void move(void *race, unsigned int n)
+{
+	Race *r = race;
+	char *from = r->mem, *to = r->area + (n % 2 ? 1 : 3) * r->size;
+
+	pthread_mutex_lock(&r->lock);
+	if (mremap(r->mem, r->size, r->size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) {
+		r->mem = to;
+		reserve(r, from);
+	}
+	pthread_mutex_unlock(&r->lock);
+	usleep(200);
+}
+
+TEST_F(gup_fault_race, mremap)
+{
+	race(_metadata, self, move, true);
+}
+
+/* What is pinned stays the parent's. */
+static void fork_and_wait(void *race, unsigned int n)
+{
+	pid_t child = fork();
+
+	if (!child)
+		_exit(0);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+}
+
+TEST_F(gup_fault_race, fork)
+{
+	race(_metadata, self, fork_and_wait, false);
+}
+
+/* Other memory is there: pins are of pages that nobody maps any more. */
+static void replace(void *race, unsigned int n)
+{
+	Race *r = race;
+
+	munmap(r->mem, r->size);
+	map_fresh(r, r->mem);
+}
+
+static void give_back(void *race, unsigned int n)
+{
+	Race *r = race;
+
+	madvise(r->mem + n % PAGES * r->page, r->page, MADV_DONTNEED);
+}
+
+static void race_unread(struct __test_metadata *_metadata, Race *self,
+			void (*change)(void *race, unsigned int n))
+{
+	unsigned int pinned = 0;
+	int ret;
+
+	ASSERT_EQ(0, start(self, change));
+	while (now_ms() < self->end) {
+		ret = pin(self);
+		if (ret) {
+			ASSERT_EQ(-EFAULT, ret);
+			continue;
+		}
+		pinned++;
+		ASSERT_EQ(0, unpin(self));
+	}
+	EXPECT_LT(0, pinned);
+}
+
+TEST_F(gup_fault_race, munmap)
+{
+	race_unread(_metadata, self, replace);
+}
+
+TEST_F(gup_fault_race, dontneed)
+{
+	race_unread(_metadata, self, give_back);
+}
+
+/* ---- Without pins: all pages are there afterwards. ---- */
+
+static bool all_there(Race *r)
+{
+	unsigned char in_core[PAGES];
+
+	if (mincore(r->mem, r->size, in_core))
+		return false;
+	for (int i = 0; i < PAGES; i++)
+		if (!(in_core[i] & 1))
+			return false;
+	return true;
+}
+
+TEST_F(gup_fault_race, populate)
+{
+	ASSERT_EQ(0, start(self, split_and_merge));
+	for (unsigned int n = 0; now_ms() < self->end; n++) {
+		if (n % 2) {
+			ASSERT_EQ(0, madvise(self->mem, self->size, MADV_POPULATE_WRITE));
+		} else {
+			ASSERT_EQ(0, mlock(self->mem, self->size));
+			ASSERT_EQ(0, munlock(self->mem, self->size));
+		}
+		ASSERT_TRUE(all_there(self));
+		ASSERT_EQ(0, madvise(self->mem, self->size, MADV_DONTNEED));
+	}
+}
+
+/* ---- userfaultfd ---- */
+
+static int uffd_open(Race *r)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)r->mem, r->size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	r->uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (r->uffd < 0 || ioctl(r->uffd, UFFDIO_API, &api) ||
+	    ioctl(r->uffd, UFFDIO_REGISTER, &reg))
+		return -1;
+	return 0;
+}
+
+/* Each page comes late. While it is waited for, the address space can be changed. */
+static void answer(void *race, unsigned int n)
+{
+	Race *r = race;
+	struct pollfd poll_fd = { .fd = r->uffd, .events = POLLIN };
+	struct uffdio_zeropage zero = {};
+	struct uffd_msg msg;
+
+	if (poll(&poll_fd, 1, 10) != 1 || read(r->uffd, &msg, sizeof(msg)) != sizeof(msg))
+		return;
+	split_and_merge(r, n);
+	usleep(n % 300);
+	zero.range.start = msg.arg.pagefault.address & -r->page;
+	zero.range.len = r->page;
+	ioctl(r->uffd, UFFDIO_ZEROPAGE, &zero);
+}
+
+TEST_F(gup_fault_race, uffd_late)
+{
+	if (uffd_open(self))
+		SKIP(return, "no userfaultfd");
+	race(_metadata, self, answer, false);
+}
+
+/* Nobody answers. The fault ends with the process. */
+TEST_F(gup_fault_race, uffd_never)
+{
+	int status, ready[2];
+	pid_t child;
+	char c = 0;
+
+	ASSERT_EQ(0, pipe(ready));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		if (uffd_open(self))
+			_exit(4);
+		if (write(ready[1], &c, 1) == 1)
+			pin(self);
+		_exit(1);
+	}
+	close(ready[1]);
+	if (read(ready[0], &c, 1) == 1) {
+		usleep(300 * 1000);
+		EXPECT_EQ(0, waitpid(child, &status, WNOHANG));
+		kill(child, SIGKILL);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 4)
+		SKIP(return, "no userfaultfd");
+	EXPECT_TRUE(WIFSIGNALED(status));
+}
+
+/* GUP does not let the stack grow. */
+TEST_F(gup_fault_race, stack)
+{
+	char *top = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+			 MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, top);
+	self->mem = top - 256 * self->page;
+	EXPECT_EQ(-EFAULT, pin(self));
+	munmap(top, self->size);
+}
+
+TEST_HARNESS_MAIN
