@@ -9,8 +9,8 @@
  *  GUP_LOCK_MMAP	mmap_lock, for read, taken here: for what cannot be done under
  *			the VMA lock, and to look up a VMA that was being changed. It
  *			is exchanged for the VMA lock as soon as that suffices.
- *  GUP_LOCK_CALLER	mmap_lock, taken by the caller. It is kept, unless a fault
- *			drops it.
+ *  GUP_LOCK_CALLER	mmap_lock, taken by the caller, and kept unless it is
+ *			FOLL_UNLOCKABLE.
  *
  * The VMA lock is always dropped before mmap_lock is taken: a writer that holds
  * mmap_lock waits in vma_start_write() until there are no readers of the VMA.
@@ -251,6 +251,24 @@ static void gup_take_fast(struct gup_fault *g)
 	gup_advance(g, nr);
 }
 
+/* Many faults in one. The pages are found by gup_fast(), if anybody wants them. */
+static bool gup_fault_batch(struct gup_fault *g)
+{
+	unsigned long nr;
+
+	if (g->nr == 1 || (g->flags & (FOLL_WRITE | FOLL_NOFAULT)) != FOLL_WRITE)
+		return false;
+	nr = fault_anon_batch(g->vma, g->addr, g->nr);
+	if (nr && g->pages) {
+		g->faulted = false;
+		g->fast = true;
+		gup_take_fast(g);
+	} else if (nr) {
+		gup_advance(g, min(nr, g->nr));
+	}
+	return nr;
+}
+
 /* One step at g->addr: pages are taken, or a fault is. */
 static int gup_step(struct gup_fault *g)
 {
@@ -259,6 +277,8 @@ static int gup_step(struct gup_fault *g)
 	int err;
 
 	page = follow_page_mask(g->vma, g->addr, g->flags, &page_mask);
+	if (!page && gup_fault_batch(g))
+		return 0;
 	if (!page || page == ERR_PTR(-EMLINK))
 		return gup_fault_in(g, page == ERR_PTR(-EMLINK));
 	/* -EEXIST: there is no struct page, which is well if nobody wants it. */
@@ -306,7 +326,7 @@ static int gup_gate(struct gup_fault *g)
 
 	if (!in_gate_area(g->mm, g->addr))
 		return -EFAULT;
-	err = get_gate_page(g->mm, g->addr & PAGE_MASK, g->flags, &vma,
+	err = get_gate_page(g->mm, g->addr, g->flags, &vma,
 			    g->pages ? &page : NULL);
 	return err ?: gup_take(g, vma, page, 0);
 }
@@ -404,13 +424,15 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
 
 	if (*locked)
 		mmap_assert_locked(mm);
+	else
+		might_lock_read(&mm->mmap_lock);
 	if (flags & FOLL_PIN)
 		mm_set_has_pinned_flag(mm);
 	else if (pages)
 		g.flags |= FOLL_GET;
 	VM_WARN_ON_ONCE(!pages && (g.flags & (FOLL_GET | FOLL_PIN)));
-	g.addr = mm == current->mm ? untagged_addr(start) :
-				     untagged_addr_remote(mm, start);
+	g.addr = PAGE_MASK & (mm == current->mm ? untagged_addr(start) :
+			      untagged_addr_remote_unlocked(mm, start));
 
 	err = gup_range(&g);
 	if (g.lock != GUP_LOCK_CALLER) {
@@ -420,6 +442,55 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
 	if (err == -EBUSY && (flags & FOLL_NOWAIT))
 		err = 0;
 	return g.nr < nr_pages ? nr_pages - g.nr : err;
+}
+
+/**
+ * fixup_user_fault_unlocked() - take a page fault on behalf of user space
+ * @mm: the mm. The caller holds mm_users.
+ * @address: the address
+ * @fault_flags: FAULT_FLAG_WRITE, FAULT_FLAG_REMOTE, or 0
+ *
+ * For callers that would take mmap_lock only for fixup_user_fault(): access to the page
+ * failed while page faults were disabled, and is tried again afterwards. The page fault
+ * may sleep; then no lock is held.
+ *
+ * Context: No lock of @mm is held. Sleeps.
+ *
+ * Return: 0 if the page was faulted in, which need not be there any more. -EFAULT: no
+ * VMA, or no permission, or the page cannot be had; -ENOMEM: no memory; -EINTR: the task
+ * is being killed.
+ */
+int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
+			      unsigned int fault_flags)
+{
+	struct gup_fault g = {
+		.mm = mm,
+		.addr = mm == current->mm ? untagged_addr(address) :
+					    untagged_addr_remote_unlocked(mm, address),
+		.flags = FOLL_UNLOCKABLE |
+			 (fault_flags & FAULT_FLAG_WRITE ? FOLL_WRITE : 0) |
+			 (fault_flags & FAULT_FLAG_REMOTE ? FOLL_REMOTE : 0),
+	};
+	int err;
+
+	might_lock_read(&mm->mmap_lock);
+	do {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (!gup_lock_vma(&g)) {
+			if (gup_lock_mmap(&g))
+				return -EINTR;
+			g.vma = gup_vma_lookup(mm, g.addr);
+		}
+		if (!g.vma || !vma_permits_fault(g.vma, fault_flags)) {
+			err = -EFAULT;
+			break;
+		}
+		gup_downgrade(&g);
+		err = gup_fault_in(&g, false);
+	} while (!err && !g.vma);
+	gup_unlock(&g);
+	return err;
 }
 
 /**
@@ -540,6 +611,7 @@ int __mm_populate(unsigned long start, unsigned long len, int ignore_errors)
 	unsigned long end = start + len, next;
 	int err = 0;
 
+	might_lock_read(&g.mm->mmap_lock);
 	while (g.addr < end) {
 		err = gup_find_next_vma(&g, end);
 		if (err || !g.vma)

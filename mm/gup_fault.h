@@ -22,5 +22,6 @@ int get_gate_page(struct mm_struct *mm, unsigned long address,
 void gup_put_folio(struct folio *folio, int refs, unsigned int flags);
 struct vm_area_struct *gup_vma_lookup(struct mm_struct *mm, unsigned long addr);
 void mm_set_has_pinned_flag(struct mm_struct *mm);
+bool vma_permits_fault(struct vm_area_struct *vma, unsigned int fault_flags);
 
 #endif /* _MM_GUP_FAULT_H */

@@ -20,7 +20,7 @@
 #include "../gup_fault.h"
 #include "../internal.h"
 
-#define ADDR	(PUD_SIZE + 8 * PMD_SIZE)
+#define ADDR	(PUD_SIZE + 8 * PMD_SIZE - 20 * PAGE_SIZE)	/* of two page tables */
 #define NR	48ul
 #define AT(n)	(ADDR + (n) * PAGE_SIZE)
 
@@ -44,6 +44,7 @@ struct fault_test {
 	unsigned int delay_ms;
 	unsigned int faults, tried, vma_lock;	/* seen */
 	unsigned int from, until;	/* faults that a writer has seen */
+	unsigned long offset;		/* in the first page */
 	struct completion go, locked, done;
 };
 
@@ -70,6 +71,12 @@ static void map_anon(struct kunit *test)
 	do_madvise(current->mm, ADDR, NR * PAGE_SIZE, MADV_NOHUGEPAGE);
 	/* The anon_vma needs mmap_lock, once. */
 	KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)ADDR), 0);
+}
+
+static void map_unaligned(struct kunit *test)
+{
+	map_anon(test);
+	ft->offset = PAGE_SIZE - 8;
 }
 
 static void change_flags(vm_flags_t set, vm_flags_t clear)
@@ -101,6 +108,13 @@ static void map_io(struct kunit *test)
 {
 	map_anon(test);
 	change_flags(VM_IO, 0);
+}
+
+/* Pages that nobody else brings. There is no userfaultfd, so it is SIGBUS. */
+static void map_missing(struct kunit *test)
+{
+	map_anon(test);
+	change_flags(VM_UFFD_MISSING, 0);
 }
 
 static void map_hole_at_3(struct kunit *test)
@@ -233,8 +247,9 @@ static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
 	}
 	if (held)
 		mmap_read_lock(current->mm);
-	ret = __get_user_pages_locked(current->mm, ADDR, NR, pages, &locked, flags |
-				      FOLL_TOUCH | (mode == HELD ? 0 : FOLL_UNLOCKABLE));
+	flags |= FOLL_TOUCH | (mode == HELD ? 0 : FOLL_UNLOCKABLE);
+	ret = __get_user_pages_locked(current->mm, ADDR + ft->offset, NR, pages, &locked,
+				      flags);
 	KUNIT_EXPECT_TRUE(test, held || !locked);
 	KUNIT_EXPECT_TRUE(test, mode != HELD || locked);
 	if (locked)
@@ -282,7 +297,9 @@ static const struct row {
 	bool mmap_lock;			/* not without it */
 } rows[] = {
 	{ "write", map_anon, FOLL_PIN | FOLL_WRITE, NR },
+	{ "unaligned", map_unaligned, FOLL_PIN | FOLL_WRITE, NR },
 	{ "longterm", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_LONGTERM, NR },
+	{ "remote", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_REMOTE, NR },
 	{ "zero pages", map_anon, FOLL_GET, NR },
 	{ "zero pages, pinned", map_anon, FOLL_PIN, NR },
 	{ "nobody wants them", map_anon, FOLL_WRITE, NR },
@@ -298,6 +315,8 @@ static const struct row {
 	{ "no access", map_no_access, FOLL_GET, -EFAULT },
 	{ "no access, forced", map_no_access, FOLL_GET | FOLL_FORCE, NR },
 	{ "VM_IO", map_io, FOLL_GET, -EFAULT },
+	{ "userfaultfd", map_missing, FOLL_GET | FOLL_WRITE,
+	  IS_ENABLED(CONFIG_USERFAULTFD) ? 1 : NR },
 	{ "poison", map_poison_at_3, FOLL_GET | FOLL_HWPOISON, 3 },
 	{ "poison first", map_poison_at_0, FOLL_GET | FOLL_HWPOISON, -EHWPOISON },
 	{ "poison, not asked for", map_poison_at_0, FOLL_GET, -EFAULT },
@@ -314,6 +333,7 @@ static void start_over(void)
 {
 	vm_munmap(ADDR, NR * PAGE_SIZE);
 	ft->faults = ft->tried = ft->vma_lock = 0;
+	ft->offset = 0;
 	reinit_completion(&ft->go);
 	reinit_completion(&ft->locked);
 	reinit_completion(&ft->done);
@@ -332,6 +352,9 @@ static void result(struct kunit *test)
 		row->map(test);
 		ret = take(test, mode, row->flags);
 		KUNIT_EXPECT_EQ_MSG(test, ret, row->want, "lock mode %d", mode);
+		if (row->map == map_anon && (row->flags & FOLL_WRITE))
+			KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES),
+					row->want);
 		if (row->flags & (FOLL_GET | FOLL_PIN))
 			release(test, ret, row->flags);
 		if (row->map == map_driver)
@@ -494,6 +517,96 @@ static void populate(struct kunit *test)
 	mmap_read_unlock(current->mm);
 }
 
+static int fixup(unsigned long page, unsigned int flags)
+{
+	return fixup_user_fault_unlocked(current->mm, AT(page), flags);
+}
+
+/* One fault for a caller that cannot take it itself */
+static void fixup_fault(struct kunit *test)
+{
+	unsigned int drops;
+
+	map_hole_at_3(test);
+	KUNIT_EXPECT_EQ(test, fixup(2, FAULT_FLAG_WRITE), 0);
+	KUNIT_EXPECT_EQ(test, fixup(2, FAULT_FLAG_WRITE), 0);
+	KUNIT_EXPECT_EQ(test, fixup(4, 0), 0);
+	KUNIT_EXPECT_EQ(test, fixup(3, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), 2);
+	start_over();
+
+	map_read_only(test);
+	KUNIT_EXPECT_EQ(test, fixup(2, FAULT_FLAG_WRITE), -EFAULT);
+	KUNIT_EXPECT_EQ(test, fixup(2, 0), 0);
+	start_over();
+
+	map_eof_at_3(test);
+	for (drops = 0; drops < 3; drops++) {
+		ft->drop = drops;
+		KUNIT_EXPECT_EQ(test, fixup(drops, FAULT_FLAG_WRITE), 0);
+	}
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_SHMEMPAGES), 3);
+	KUNIT_EXPECT_EQ(test, fixup(3, FAULT_FLAG_WRITE), -EFAULT);
+	start_over();
+
+	map_driver(test);
+	KUNIT_EXPECT_EQ(test, fixup(0, FAULT_FLAG_WRITE), 0);
+	KUNIT_EXPECT_EQ(test, ft->vma_lock, 0);
+	ft->drop = 1;
+	ft->signal = SIGKILL;
+	KUNIT_EXPECT_EQ(test, fixup(1, FAULT_FLAG_WRITE), -EINTR);
+	flush_signals(current);
+}
+
+/* Pages that are there stay, and keep their content. */
+static void some_are_there(struct kunit *test)
+{
+	static const unsigned int there[] = { 0, 5, 7, 19, 20, 40, NR - 1 };
+	u32 value;
+	int i;
+
+	map_anon(test);
+	for (i = 0; i < ARRAY_SIZE(there); i++)
+		KUNIT_ASSERT_EQ(test, put_user(200 + i, (u32 __user *)AT(there[i])), 0);
+	KUNIT_EXPECT_EQ(test, __mm_populate(ADDR, NR * PAGE_SIZE, 0), 0);
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), NR);
+	for (i = 0; i < ARRAY_SIZE(there); i++) {
+		KUNIT_ASSERT_EQ(test, get_user(value, (u32 __user *)AT(there[i])), 0);
+		KUNIT_EXPECT_EQ(test, value, 200 + i);
+	}
+	KUNIT_ASSERT_EQ(test, get_user(value, (u32 __user *)AT(6)), 0);
+	KUNIT_EXPECT_EQ(test, value, 0);
+}
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+#define LARGE	6	/* order */
+
+/* A range that begins inside of a large folio */
+static void large_folios(struct kunit *test)
+{
+	unsigned long orders = READ_ONCE(huge_anon_orders_always);
+	unsigned long addr = ALIGN_DOWN(ADDR, PMD_SIZE), large = PAGE_SIZE << LARGE;
+	unsigned long first;
+
+	if (PMD_ORDER < LARGE + 3)
+		kunit_skip(test, "page tables are small");
+	KUNIT_ASSERT_EQ(test, ksys_mmap_pgoff(addr, PMD_SIZE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS |
+					      MAP_FIXED_NOREPLACE, -1, 0), addr);
+	WRITE_ONCE(huge_anon_orders_always, BIT(LARGE));
+	/* A page table, and an anon_vma */
+	KUNIT_EXPECT_EQ(test, put_user(1, (u32 __user *)(addr + 7 * large)), 0);
+	first = get_mm_counter_sum(current->mm, MM_ANONPAGES);
+	KUNIT_EXPECT_EQ(test, __mm_populate(addr + PAGE_SIZE, 4 * large - PAGE_SIZE, 0), 0);
+	WRITE_ONCE(huge_anon_orders_always, orders);
+
+	if (first != BIT(LARGE))
+		kunit_skip(test, "no large folio");
+	KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES), 5 << LARGE);
+	vm_munmap(addr, PMD_SIZE);
+}
+#endif
+
 static struct kunit_case gup_fault_cases[] = {
 	KUNIT_CASE_PARAM(result, row_gen_params),
 	KUNIT_CASE(retry),
@@ -501,6 +614,11 @@ static struct kunit_case gup_fault_cases[] = {
 	KUNIT_CASE(killed),
 	KUNIT_CASE(writer_waits),
 	KUNIT_CASE(populate),
+	KUNIT_CASE(fixup_fault),
+	KUNIT_CASE(some_are_there),
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	KUNIT_CASE(large_folios),
+#endif
 	{}
 };
 

@@ -23,7 +23,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -372,6 +374,46 @@ TEST_F(gup_fault_race, populate)
 		ASSERT_TRUE(all_there(self));
 		ASSERT_EQ(0, madvise(self->mem, self->size, MADV_DONTNEED));
 	}
+}
+
+/* ---- Another process ---- */
+
+/* Where the pages of @r in process @pid are, and where their content is here */
+static ssize_t copy(Race *r, pid_t pid, bool to)
+{
+	struct iovec here = { r->copy, r->size }, there = { r->mem, r->size };
+
+	return to ? process_vm_writev(pid, &here, 1, &there, 1, 0) :
+		    process_vm_readv(pid, &here, 1, &there, 1, 0);
+}
+
+TEST_F(gup_fault_race, remote)
+{
+	pid_t child = fork();
+
+	ASSERT_LE(0, child);
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (start(self, split_and_merge))
+			_exit(1);
+		for (;;) {
+			usleep(1000);
+			madvise(self->mem, self->size / 2, MADV_DONTNEED);
+		}
+	}
+	self->end = now_ms() + MS;
+	for (uint32_t n = 1; now_ms() < self->end; n += PAGES) {
+		for (int i = 0; i < PAGES; i++)
+			*word(self, self->copy, i) = n + i;
+		ASSERT_EQ(self->size, copy(self, child, true));
+		memset(self->copy, 0, self->size);
+		ASSERT_EQ(self->size, copy(self, child, false));
+		/* The child gives the first half back all the time. */
+		for (int i = PAGES / 2; i < PAGES; i++)
+			ASSERT_EQ(n + i, *word(self, self->copy, i));
+	}
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
 }
 
 /* ---- userfaultfd ---- */
