@@ -384,9 +384,8 @@ static int gup_range(struct gup_fault *g)
  * @start: an address in the first page
  * @nr_pages: the number of pages
  * @pages: where to put them. NULL to fault them in only.
- * @locked: in: whether the caller holds mmap_lock; 0 needs FOLL_UNLOCKABLE or means
- *	that it is taken here. Out: whether the caller holds it still: 0 if it was 0,
- *	and perhaps 0 with FOLL_UNLOCKABLE.
+ * @locked: in: whether the caller holds mmap_lock. If not, locks are taken here. Out:
+ *	whether the caller holds it still; with FOLL_UNLOCKABLE it may be lost.
  * @flags: FOLL_*, checked by is_valid_gup_args(). FOLL_GET is added if there are
  *	@pages, without FOLL_PIN. With FOLL_UNLOCKABLE and without FOLL_NOWAIT, locks
  *	are dropped while a fault sleeps and for writers that wait; then a caller that

@@ -365,8 +365,7 @@ static void result(struct kunit *test)
 
 /*
  * Faults that drop the lock, all for the first page: it is tried again, and taken once.
- * The VMA lock is used for the first two tries, and for the pages after this one:
- * shared pages that get dirty also drop the lock (VM_FAULT_COMPLETED).
+ * The VMA lock is used for the first two tries, and for the pages after this one.
  */
 static void retry(struct kunit *test)
 {
@@ -381,7 +380,7 @@ static void retry(struct kunit *test)
 			ret = take(test, mode, FOLL_PIN | FOLL_WRITE);
 			KUNIT_EXPECT_EQ(test, ret, NR);
 			release(test, ret, FOLL_PIN | FOLL_WRITE);
-			if (mode == HELD) {
+			if (mode == HELD || (!drops && mode == HELD_UNLOCKABLE)) {
 				KUNIT_EXPECT_EQ(test, ft->faults, NR);
 				KUNIT_EXPECT_EQ(test, ft->vma_lock, 0);
 			} else {
