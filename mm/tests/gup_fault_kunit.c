@@ -42,7 +42,8 @@ struct fault_test {
 	unsigned int drop;		/* so many faults drop the lock */
 	unsigned int signal;		/* the last of them, for this one */
 	unsigned int delay_ms;
-	unsigned int faults, tried, vma_lock;	/* seen */
+	unsigned int faults, tried, vma_lock;	/* seen, before the page was served */
+	DECLARE_BITMAP(served, NR);
 	unsigned int from, until;	/* faults that a writer has seen */
 	unsigned long offset;		/* in the first page */
 	struct completion go, locked, done;
@@ -163,16 +164,23 @@ static void make_pending(int sig)
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
 }
 
-/* shmem's, but for the locks it drops */
+/*
+ * shmem's, but for the locks it drops. With fail_pte_map, a page that was served may not
+ * have been mapped.
+ */
 static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
 {
+	if (test_bit(vmf->pgoff, ft->served))
+		return ft->shmem->fault(vmf);
 	ft->tried += !!(vmf->flags & FAULT_FLAG_TRIED);
 	ft->vma_lock += !!(vmf->flags & FAULT_FLAG_VMA_LOCK);
 	WRITE_ONCE(ft->faults, ft->faults + 1);
 	if (ft->delay_ms)
 		msleep(ft->delay_ms);
-	if (!ft->drop || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+	if (!ft->drop || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY)) {
+		set_bit(vmf->pgoff, ft->served);
 		return ft->shmem->fault(vmf);
+	}
 	if (!--ft->drop && ft->signal)
 		make_pending(ft->signal);
 	release_fault_lock(vmf);
@@ -334,6 +342,7 @@ static void start_over(void)
 	vm_munmap(ADDR, NR * PAGE_SIZE);
 	ft->faults = ft->tried = ft->vma_lock = 0;
 	ft->offset = 0;
+	bitmap_zero(ft->served, NR);
 	reinit_completion(&ft->go);
 	reinit_completion(&ft->locked);
 	reinit_completion(&ft->done);
@@ -516,9 +525,14 @@ static void populate(struct kunit *test)
 	mmap_read_unlock(current->mm);
 }
 
+/* With fail_pte_map, a fault may map nothing, but not again and again. */
 static int fixup(unsigned long page, unsigned int flags)
 {
-	return fixup_user_fault_unlocked(current->mm, AT(page), flags);
+	int i, ret = 0;
+
+	for (i = 0; i < 4 && !ret; i++)
+		ret = fixup_user_fault_unlocked(current->mm, AT(page), flags);
+	return ret;
 }
 
 /* One fault for a caller that cannot take it itself */
