@@ -38,7 +38,6 @@ struct fault_test {
 	struct page *pages[NR];
 	struct file *file;
 	const struct vm_operations_struct *shmem;
-	struct vm_operations_struct ops;
 	unsigned int drop;		/* so many faults drop the lock */
 	unsigned int signal;		/* the last of them, for this one */
 	unsigned int delay_ms;
@@ -51,6 +50,9 @@ struct fault_test {
 
 /* KUnit runs one test at a time. A page fault has no room for a pointer. */
 static struct fault_test *ft;
+
+/* VMAs may have them still when a test has ended. */
+static struct vm_operations_struct file_ops, driver_ops;
 
 static int gup_fault_init(struct kunit *test)
 {
@@ -187,7 +189,8 @@ static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
 	return VM_FAULT_RETRY;
 }
 
-static void map_file_of(struct kunit *test, unsigned long pages)
+static void map_file_of(struct kunit *test, unsigned long pages,
+			struct vm_operations_struct *ops)
 {
 	struct vm_area_struct *vma;
 
@@ -199,32 +202,33 @@ static void map_file_of(struct kunit *test, unsigned long pages)
 	mmap_write_lock(current->mm);
 	vma = vma_lookup(current->mm, ADDR);
 	ft->shmem = vma->vm_ops;
-	ft->ops = *vma->vm_ops;
-	ft->ops.fault = fault_ops_fault;
-	vma->vm_ops = &ft->ops;
+	*ops = *vma->vm_ops;
+	ops->fault = fault_ops_fault;
+	/* A handler without this has not been audited for the VMA lock. */
+	if (ops == &driver_ops)
+		ops->map_pages = NULL;
+	vma->vm_ops = ops;
 	mmap_write_unlock(current->mm);
 }
 
 static void map_file(struct kunit *test)
 {
-	map_file_of(test, NR);
+	map_file_of(test, NR, &file_ops);
 }
 
 static void map_eof_at_3(struct kunit *test)
 {
-	map_file_of(test, 3);
+	map_file_of(test, 3, &file_ops);
 }
 
 static void map_eof_at_0(struct kunit *test)
 {
-	map_file_of(test, 0);
+	map_file_of(test, 0, &file_ops);
 }
 
-/* The handler has not been audited for the VMA lock. */
 static void map_driver(struct kunit *test)
 {
-	map_file_of(test, NR);
-	ft->ops.map_pages = NULL;
+	map_file_of(test, NR, &driver_ops);
 }
 
 /* Holds mmap_lock for write while the test works. */
