@@ -54,7 +54,7 @@ static uint64_t pin(char *p, size_t size, size_t pages_a_call)
 	if (fd < 0 || ioctl(fd, PIN_FAST_BENCHMARK, &test))
 		err(1, "gup_test");
 	if (test.size != size)
-		errx(1, "pinned %llu bytes of %zu", test.size, size);
+		errx(1, "pinned %llu bytes of %zu", (unsigned long long)test.size, size);
 	close(fd);
 	return test.get_delta_usec * 1000;
 }
