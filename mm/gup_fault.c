@@ -4,8 +4,8 @@
  *
  * gup_vma_range() works on one VMA that is locked, and does not care how. That is
  *
- *  GUP_LOCK_VMA	the VMA lock, for read. Nobody waits for it but who changes this
- *			VMA.
+ *  GUP_LOCK_VMA	the VMA lock, for read. Only a task that changes this VMA waits
+ *			for it.
  *  GUP_LOCK_MMAP	mmap_lock, for read, taken here: for what cannot be done under
  *			the VMA lock, and to look up a VMA that was being changed. It
  *			is exchanged for the VMA lock as soon as that suffices.
