@@ -294,7 +294,7 @@ static int gup_step(struct gup_fault *g)
  * Pages of g->vma, which is locked, until it ends or the lock is dropped: then
  * g->vma is NULL.
  */
-static int gup_vma_range(struct gup_fault *g)
+static int gup_vma_pages(struct gup_fault *g)
 {
 	unsigned long addr;
 	int err;
@@ -313,8 +313,17 @@ static int gup_vma_range(struct gup_fault *g)
 			return 0;
 		}
 	}
-	gup_leave_vma(g);
 	return 0;
+}
+
+/* The same, and the VMA is left where it ends. */
+static int gup_vma_range(struct gup_fault *g)
+{
+	int err = gup_vma_pages(g);
+
+	if (!err)
+		gup_leave_vma(g);
+	return err;
 }
 
 /* The page at g->addr, which no VMA covers */
@@ -418,6 +427,7 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
 		.nr = nr_pages,
 		.lock = *locked ? GUP_LOCK_CALLER : GUP_LOCK_NONE,
 		.flags = flags,
+		.fast = true,
 	};
 	int err;
 
@@ -441,6 +451,49 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
 	if (err == -EBUSY && (flags & FOLL_NOWAIT))
 		err = 0;
 	return g.nr < nr_pages ? nr_pages - g.nr : err;
+}
+
+/**
+ * get_user_page_vma_locked() - one page of another process, and its VMA
+ * @mm: the mm. The caller holds mm_users.
+ * @addr: the address, without a tag
+ * @flags: FOLL_WRITE, FOLL_FORCE, or 0
+ * @vmap: receives the VMA
+ *
+ * As get_user_page_vma_remote(), with the VMA lock in place of mmap_lock. A fault keeps
+ * the lock while it sleeps, as it does there, and fails where userfaultfd would have to
+ * bring the page: the process that serves userfaultfd may be stopped by a debugger that
+ * wants to look at it.
+ *
+ * Context: No lock of @mm is held. Sleeps.
+ *
+ * Return: the page, with a reference. *@vmap has to be given to vma_end_read(). NULL if
+ * that did not work, for whatever reason: then no lock is held, and the caller tries
+ * with mmap_lock.
+ */
+struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
+				      unsigned int flags, struct vm_area_struct **vmap)
+{
+	struct page *page = NULL;
+	struct gup_fault g = {
+		.mm = mm,
+		.addr = addr & PAGE_MASK,
+		.nr = 1,
+		.pages = &page,
+		.flags = flags | FOLL_GET | FOLL_TOUCH | FOLL_REMOTE,
+	};
+
+	might_lock_read(&mm->mmap_lock);
+	g.vma = lock_vma_under_rcu(mm, g.addr);
+	if (!g.vma)
+		return NULL;
+	g.lock = GUP_LOCK_VMA;
+	if (check_vma_flags(g.vma, g.flags) || gup_vma_pages(&g) || !page) {
+		gup_unlock(&g);
+		return NULL;
+	}
+	*vmap = g.vma;
+	return page;
 }
 
 /**

@@ -17,6 +17,7 @@
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
 
+#include "../../kernel/futex/futex.h"
 #include "../gup_fault.h"
 #include "../internal.h"
 
@@ -45,6 +46,7 @@ struct fault_test {
 	DECLARE_BITMAP(served, NR);
 	unsigned int from, until;	/* faults that a writer has seen */
 	unsigned long offset;		/* in the first page */
+	char buf[2 * PAGE_SIZE];
 	struct completion go, locked, done;
 };
 
@@ -185,7 +187,8 @@ static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
 	}
 	if (!--ft->drop && ft->signal)
 		make_pending(ft->signal);
-	release_fault_lock(vmf);
+	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+		release_fault_lock(vmf);
 	return VM_FAULT_RETRY;
 }
 
@@ -231,6 +234,51 @@ static void map_driver(struct kunit *test)
 	map_file_of(test, NR, &driver_ops);
 }
 
+/* The first page needs a fault that sleeps. */
+static void map_sleeps_at_0(struct kunit *test)
+{
+	map_file(test);
+	ft->drop = 1;
+}
+
+#ifdef CONFIG_ARCH_HAS_PTE_SPECIAL
+static void put_test_page(void *page)
+{
+	put_page(page);
+}
+
+/* There is no struct page that anybody may know of. */
+static void map_special_at_0(struct kunit *test)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	spinlock_t *ptl;
+	pte_t *pte;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_test_page, page), 0);
+	map_anon(test);
+	do_madvise(current->mm, ADDR, PAGE_SIZE, MADV_DONTNEED);
+	change_flags(VM_MIXEDMAP, 0);
+	pte = get_locked_pte(current->mm, ADDR, &ptl);
+	set_pte_at(current->mm, ADDR, pte, pte_mkspecial(mk_pte(page, PAGE_READONLY)));
+	pte_unmap_unlock(pte, ptl);
+}
+#endif
+
+/* No VMA, and a page that all processes have */
+static void map_gate(struct kunit *test)
+{
+	struct vm_area_struct *vma;
+
+#ifdef CONFIG_X86_VSYSCALL_EMULATION
+	set_bit(MM_CONTEXT_HAS_VSYSCALL, &current->mm->context.flags);
+#endif
+	vma = get_gate_vma(current->mm);
+	if (!vma)
+		kunit_skip(test, "no gate area");
+	ft->offset = vma->vm_start - ADDR;
+}
+
 /* Holds mmap_lock for write while the test works. */
 static int writer(void *arg)
 {
@@ -242,6 +290,25 @@ static int writer(void *arg)
 	return 0;
 }
 
+static struct task_struct *start_writer(struct kunit *test)
+{
+	struct task_struct *task = kthread_run(writer, NULL, "writer");
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	complete(&ft->go);
+	wait_for_completion(&ft->locked);
+	return task;
+}
+
+static void stop_writer(struct kunit *test, struct task_struct *task)
+{
+	/* Without VMA locks, the writer's time is over by now. */
+	KUNIT_EXPECT_TRUE(test, rwsem_is_locked(&current->mm->mmap_lock));
+	complete(&ft->done);
+	kthread_stop_put(task);
+}
+
 static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
 {
 	bool held = mode == HELD || mode == HELD_UNLOCKABLE;
@@ -250,13 +317,8 @@ static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
 	int locked = held;
 	long ret;
 
-	if (mode == WRITER) {
-		task = kthread_run(writer, NULL, "writer");
-		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-		get_task_struct(task);
-		complete(&ft->go);
-		wait_for_completion(&ft->locked);
-	}
+	if (mode == WRITER)
+		task = start_writer(test);
 	if (held)
 		mmap_read_lock(current->mm);
 	flags |= FOLL_TOUCH | (mode == HELD ? 0 : FOLL_UNLOCKABLE);
@@ -266,12 +328,8 @@ static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
 	KUNIT_EXPECT_TRUE(test, mode != HELD || locked);
 	if (locked)
 		mmap_read_unlock(current->mm);
-	if (task) {
-		/* Without VMA locks, the writer's time is over by now. */
-		KUNIT_EXPECT_TRUE(test, rwsem_is_locked(&current->mm->mmap_lock));
-		complete(&ft->done);
-		kthread_stop_put(task);
-	}
+	if (task)
+		stop_writer(test, task);
 	return ret;
 }
 
@@ -317,6 +375,14 @@ static const struct row {
 	{ "nobody wants them", map_anon, FOLL_WRITE, NR },
 	{ "no fault", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_NOFAULT, 1 },
 	{ "no wait", map_anon, FOLL_GET | FOLL_WRITE | FOLL_NOWAIT, NR, true },
+	{ "no wait, but it sleeps", map_sleeps_at_0, FOLL_GET | FOLL_WRITE | FOLL_NOWAIT,
+	  0, true },
+	{ "gate area", map_gate, FOLL_GET, 1, true },
+	{ "gate area, written", map_gate, FOLL_GET | FOLL_WRITE, -EFAULT, true },
+#ifdef CONFIG_ARCH_HAS_PTE_SPECIAL
+	{ "no struct page", map_special_at_0, FOLL_GET, -EEXIST },
+	{ "no struct page, nobody wants it", map_special_at_0, 0, NR },
+#endif
 	{ "hole", map_hole_at_3, FOLL_PIN | FOLL_WRITE, 3, true },
 	{ "hole first", map_hole_at_0, FOLL_PIN | FOLL_WRITE, -EFAULT, true },
 	{ "madvise, hole", map_hole_at_0, FOLL_MADV_POPULATE, -ENOMEM, true },
@@ -364,6 +430,8 @@ static void result(struct kunit *test)
 			continue;
 		row->map(test);
 		ret = take(test, mode, row->flags);
+		if (row->map == map_gate && row->want == 1 && ret == -EFAULT)
+			kunit_skip(test, "the gate area has no page; vsyscall=emulate brings it");
 		KUNIT_EXPECT_EQ_MSG(test, ret, row->want, "lock mode %d", mode);
 		if (row->map == map_anon && (row->flags & FOLL_WRITE))
 			KUNIT_EXPECT_EQ(test, get_mm_counter_sum(current->mm, MM_ANONPAGES),
@@ -575,6 +643,108 @@ static void fixup_fault(struct kunit *test)
 	flush_signals(current);
 }
 
+/* What ptrace() and /proc/PID/mem do, from the middle of a page on */
+static int access(unsigned long page, int len, unsigned int flags)
+{
+	return access_remote_vm(current->mm, AT(page) + 100, ft->buf, len, flags);
+}
+
+static void remote_content(struct kunit *test)
+{
+	int i, len = sizeof(ft->buf) - 8;
+
+	for (i = 0; i < sizeof(ft->buf); i++)
+		ft->buf[i] = i % 251;
+	KUNIT_EXPECT_EQ(test, access(1, len, FOLL_WRITE), len);
+	memset(ft->buf, 0, sizeof(ft->buf));
+	KUNIT_EXPECT_EQ(test, access(1, len, 0), len);
+	for (i = 0; i < sizeof(ft->buf); i++)
+		if (ft->buf[i] != (i < len ? i % 251 : 0))
+			break;
+	KUNIT_EXPECT_EQ(test, i, sizeof(ft->buf));
+}
+
+static const struct remote_row {
+	const char *name;
+	void (*map)(struct kunit *test);
+	unsigned long page;
+	unsigned int flags;
+	int want;
+} remote_rows[] = {
+	{ "zero pages", map_anon, 2, 0, 2 * PAGE_SIZE },
+	{ "hole", map_hole_at_3, 2, 0, PAGE_SIZE - 100 },
+	{ "hole first", map_hole_at_3, 3, 0, 0 },
+	{ "read-only", map_read_only, 2, FOLL_WRITE, 0 },
+	{ "read-only, forced", map_read_only, 2, FOLL_WRITE | FOLL_FORCE, 2 * PAGE_SIZE },
+	{ "no access", map_no_access, 2, 0, 0 },
+	{ "no access, forced", map_no_access, 2, FOLL_FORCE, 2 * PAGE_SIZE },
+	{ "VM_IO", map_io, 0, 0, 0 },
+	{ "userfaultfd", map_missing, 0, 0,
+	  IS_ENABLED(CONFIG_USERFAULTFD) ? PAGE_SIZE - 100 : 2 * PAGE_SIZE },
+	{ "poison", map_poison_at_3, 2, 0, PAGE_SIZE - 100 },
+	{ "end of file", map_eof_at_3, 2, FOLL_WRITE, PAGE_SIZE - 100 },
+	{ "driver", map_driver, 2, FOLL_WRITE, 2 * PAGE_SIZE },
+};
+
+/* ptrace() and /proc/PID/mem: how much can be read or written */
+static void remote(struct kunit *test)
+{
+	struct task_struct *task;
+	int i;
+
+	map_anon(test);
+	remote_content(test);
+	start_over();
+	if (IS_ENABLED(CONFIG_PER_VMA_LOCK)) {
+		map_anon(test);
+		task = start_writer(test);
+		remote_content(test);
+		stop_writer(test, task);
+		start_over();
+	}
+
+	for (i = 0; i < ARRAY_SIZE(remote_rows); i++) {
+		const struct remote_row *row = &remote_rows[i];
+
+		row->map(test);
+		KUNIT_EXPECT_EQ_MSG(test, access(row->page, 2 * PAGE_SIZE, row->flags),
+				    row->want, "%s", row->name);
+		if (row->map == map_driver)
+			KUNIT_EXPECT_EQ(test, ft->vma_lock, 0);
+		start_over();
+	}
+}
+
+/*
+ * A page fault for a futex. A task that is being killed takes it, too: it may have robust
+ * futexes to mark.
+ */
+static void futex(struct kunit *test)
+{
+	struct task_struct *task;
+
+	map_hole_at_3(test);
+	KUNIT_EXPECT_EQ(test, fault_in_user_writeable((u32 __user *)AT(2)), 0);
+	KUNIT_EXPECT_EQ(test, fault_in_user_writeable((u32 __user *)AT(3)), -EFAULT);
+	make_pending(SIGKILL);
+	KUNIT_EXPECT_EQ(test, fault_in_user_writeable((u32 __user *)AT(4)), 0);
+	flush_signals(current);
+	if (IS_ENABLED(CONFIG_PER_VMA_LOCK)) {
+		task = start_writer(test);
+		KUNIT_EXPECT_EQ(test, fault_in_user_writeable((u32 __user *)AT(1)), 0);
+		stop_writer(test, task);
+	}
+	start_over();
+
+	map_file(test);
+	ft->drop = 1;
+	ft->signal = SIGKILL;
+	KUNIT_EXPECT_EQ(test, fault_in_user_writeable((u32 __user *)AT(0)), 0);
+	flush_signals(current);
+	KUNIT_EXPECT_EQ(test, ft->drop, 0);
+	ft->signal = 0;
+}
+
 /* Pages that are there stay, and keep their content. */
 static void some_are_there(struct kunit *test)
 {
@@ -632,6 +802,8 @@ static struct kunit_case gup_fault_cases[] = {
 	KUNIT_CASE(writer_waits),
 	KUNIT_CASE(populate),
 	KUNIT_CASE(fixup_fault),
+	KUNIT_CASE(remote),
+	KUNIT_CASE(futex),
 	KUNIT_CASE(some_are_there),
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	KUNIT_CASE(large_folios),

@@ -51,6 +51,12 @@ for word in $(cat /proc/cmdline); do
 			cost ref_hold $what idle
 			cost ref_hold $what walked
 		done ;;
+	cost=mmap_lock)
+		echo never >$thp/enabled
+		cost mmap_lock count ;;
+	cost=threads)
+		echo never >$thp/enabled
+		cost mmap_lock threads 7 ;;
 	cost=storm)
 		cost munmap_storm small 5
 		cost munmap_storm thp 4 ;;

@@ -10,6 +10,10 @@
  *		the longest mmap() and munmap() of another thread, in us, while 512 MiB
  *		are faulted in by one call. That thread has a real-time priority and
  *		wakes up each ms, so that it waits for locks only.
+ *	fault_cost reader readv|mem
+ *		the longest process_vm_readv() of a page, or read() of it from
+ *		/proc/self/mem, by such a thread, in us, while mremap() moves 512 MiB,
+ *		entry by entry, and holds mmap_lock for write
  *
  * Under -icount one nanosecond is one instruction. On x86 clearing a page is not
  * counted: it is one instruction a byte.
@@ -18,6 +22,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <mm/gup_test.h>
 #include "pt_util.h"
 
@@ -39,6 +44,8 @@
 static size_t page_size;
 static volatile bool stop;
 static uint64_t longest;
+static char *target;		/* a page that the thread reads */
+static int mem = -1;		/* /proc/self/mem, or -1 for process_vm_readv() */
 
 /* Pins are released before it returns. Returns how long pinning took. */
 static uint64_t pin(char *p, size_t size, size_t pages_a_call)
@@ -102,8 +109,25 @@ static double cost(const char *what, const char *file)
 	return (double)best / (MEASURED / page_size) - CLEARING;
 }
 
-static void *writer(void *arg)
+static void map_and_unmap(void)
 {
+	munmap(new_memory(page_size, NULL, 0), page_size);
+}
+
+static void read_target(void)
+{
+	char copy[page_size];
+	struct iovec to = { copy, page_size }, from = { target, page_size };
+	ssize_t ret = mem < 0 ? process_vm_readv(getpid(), &to, 1, &from, 1, 0) :
+				pread(mem, copy, page_size, (uintptr_t)target);
+
+	if (ret != (ssize_t)page_size || copy[0] != target[0])
+		err(1, "read %zd bytes", ret);
+}
+
+static void *measure(void *what)
+{
+	void (*action)(void) = what;
 	struct sched_param param = { .sched_priority = 1 };
 	struct timespec pause = { .tv_nsec = 1000 * 1000 };
 	uint64_t start, ns;
@@ -113,11 +137,35 @@ static void *writer(void *arg)
 	while (!stop) {
 		nanosleep(&pause, NULL);
 		start = now_ns();
-		munmap(new_memory(page_size, NULL, 0), page_size);
+		action();
 		ns = now_ns() - start;
 		longest = ns > longest ? ns : longest;
 	}
-	return arg;
+	return NULL;
+}
+
+/* In a mapping of its own. The distance is no multiple of the range of a page table. */
+static double move(const char *what)
+{
+	char *place = reserve(3 * STALLED, read_pmd_size()), *from, *to;
+	pthread_t thread;
+
+	if (!strcmp(what, "mem"))
+		mem = open("/proc/self/mem", O_RDONLY);
+	target = new_memory(page_size, NULL, MAP_POPULATE);
+	target[0] = 42;
+	from = new_memory(STALLED, NULL, MAP_POPULATE);
+	if (pthread_create(&thread, NULL, measure, read_target))
+		errx(1, "no thread");
+	for (int i = 1; i <= RUNS; i++) {
+		to = place + (i % 2) * (STALLED + MB) + page_size;
+		if (mremap(from, STALLED, STALLED, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+			err(1, "mremap");
+		from = to;
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	return longest / 1000.0;
 }
 
 static double stall(const char *what)
@@ -127,7 +175,7 @@ static double stall(const char *what)
 
 	if (strcmp(what, "map"))
 		p = new_memory(STALLED, NULL, 0);
-	if (pthread_create(&thread, NULL, writer, NULL))
+	if (pthread_create(&thread, NULL, measure, map_and_unmap))
 		errx(1, "no thread");
 	if (!strcmp(what, "pin"))
 		pin(p, STALLED, STALLED / page_size);
@@ -142,18 +190,30 @@ static double stall(const char *what)
 	return longest / 1000.0;
 }
 
+static bool among(const char *word, const char * const *words)
+{
+	while (*words && strcmp(word, *words))
+		words++;
+	return *words;
+}
+
 int main(int argc, char **argv)
 {
-	static const char * const words[] = { "pin", "populate", "map", "mlock" };
-	bool is_writer = argc == 3 && !strcmp(argv[1], "writer");
-	const char *what = is_writer ? argv[2] : argc > 1 ? argv[1] : "";
-	int i, known = is_writer ? 4 : 2;
+	static const char * const costs[] = { "pin", "populate", NULL };
+	static const char * const writers[] = { "pin", "populate", "map", "mlock", NULL };
+	static const char * const readers[] = { "readv", "mem", NULL };
+	const char *what = argc > 1 ? argv[1] : "";
+	double value;
 
-	for (i = 0; i < known && strcmp(what, words[i]); i++)
-		;
-	if (i == known || argc > 3)
-		errx(1, "usage: fault_cost pin|populate [FILE], or writer pin|populate|map|mlock");
 	page_size = sysconf(_SC_PAGESIZE);
-	printf("%.1f\n", is_writer ? stall(what) : cost(what, argc == 3 ? argv[2] : NULL));
+	if (argc == 3 && !strcmp(what, "writer") && among(argv[2], writers))
+		value = stall(argv[2]);
+	else if (argc == 3 && !strcmp(what, "reader") && among(argv[2], readers))
+		value = move(argv[2]);
+	else if (argc <= 3 && among(what, costs))
+		value = cost(what, argc == 3 ? argv[2] : NULL);
+	else
+		errx(1, "usage: fault_cost pin|populate [FILE], writer pin|populate|map|mlock, or reader readv|mem");
+	printf("%.1f\n", value);
 	return 0;
 }

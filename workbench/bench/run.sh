@@ -139,4 +139,7 @@ figure fault/pin/512/shmem-4K insn/page fault_cost pin /tmp/shmem
 for what in pin populate map mlock; do
 	figure writer/$what us fault_cost writer $what
 done
+for what in readv mem; do
+	figure reader/$what us fault_cost reader $what
+done
 echo "BENCH done"

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mmap_lock: how often it is taken, and what that costs threads of one process.
+ *
+ *	mmap_lock count
+ *		how often mmap_lock is acquired while 1 GiB that was never touched is
+ *		pinned, 512 pages a call, as a tracepoint counts it
+ *	mmap_lock threads RUNS
+ *		time for each page while 4 threads pin memory that was never touched, 512
+ *		pages a call, and a fifth one maps and unmaps a page all the time
+ *
+ * Prints "KEY UNIT VALUE", a line for each run.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <mm/gup_test.h>
+#include "pt_util.h"
+
+#define EVENT		"mmap_lock_acquire_returned"
+#define A_CALL		512	/* pages */
+#define COUNTED		(1024 * MB)
+#define A_THREAD	(64 * MB)
+#define THREADS		4
+
+static volatile bool stop;
+static unsigned long mapped;
+
+static void pin(char *p, size_t size)
+{
+	struct gup_test test = {
+		.addr = (uintptr_t)p,
+		.size = size,
+		.nr_pages_per_call = A_CALL,
+		.gup_flags = 1,	/* FOLL_WRITE */
+	};
+	int fd = open("/sys/kernel/debug/gup_test", O_RDWR);
+
+	if (fd < 0 || ioctl(fd, PIN_FAST_BENCHMARK, &test))
+		err(1, "gup_test");
+	if (test.size != size)
+		errx(1, "pinned %llu bytes of %zu", (unsigned long long)test.size, size);
+	close(fd);
+}
+
+static unsigned long events(void)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	unsigned long count = 0;
+	char line[512];
+
+	if (!f)
+		err(1, TRACING "trace");
+	while (fgets(line, sizeof(line), f))
+		count += !!strstr(line, " " EVENT ": ");
+	fclose(f);
+	return count;
+}
+
+static void count(void)
+{
+	char *p = map_at(NULL, COUNTED), pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	write_to(TRACING "set_event_pid", pid);
+	write_to(TRACING "trace", "");
+	write_to(TRACING "events/mmap_lock/" EVENT "/enable", "1");
+	/* The event works: this takes the lock. */
+	munmap(map_at(NULL, MB), MB);
+	if (!events())
+		errx(1, "no event");
+	write_to(TRACING "trace", "");
+	pin(p, COUNTED);
+	write_to(TRACING "events/mmap_lock/" EVENT "/enable", "0");
+	printf("mmap_lock/pin-1G times %lu\n", events());
+}
+
+static void *pinner(void *p)
+{
+	pin(p, A_THREAD);
+	return NULL;
+}
+
+static void *mapper(void *arg)
+{
+	while (!stop) {
+		munmap(map_at(NULL, MB), MB);
+		mapped++;
+	}
+	return arg;
+}
+
+static void threads(void)
+{
+	char *p = map_at(NULL, THREADS * A_THREAD);
+	pthread_t other, thread[THREADS];
+	uint64_t ns;
+
+	stop = false;
+	mapped = 0;
+	if (pthread_create(&other, NULL, mapper, NULL))
+		errx(1, "no thread");
+	ns = now_ns();
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&thread[i], NULL, pinner, p + i * A_THREAD))
+			errx(1, "no thread");
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ns = now_ns() - ns;
+	stop = true;
+	pthread_join(other, NULL);
+	printf("threads/pin ns/page %.0f\n", (double)ns / (THREADS * A_THREAD / getpagesize()));
+	printf("threads/map ns %.0f\n", (double)ns / (mapped ?: 1));
+	munmap(p, THREADS * A_THREAD);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "count")) {
+		count();
+		return 0;
+	}
+	if (argc != 3 || strcmp(argv[1], "threads"))
+		errx(1, "usage: mmap_lock count, or threads RUNS");
+	for (int i = 0; i < atoi(argv[2]); i++)
+		threads();
+	return 0;
+}
