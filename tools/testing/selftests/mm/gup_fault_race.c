@@ -11,6 +11,7 @@
 #include <asm-generic/mman.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,7 +24,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -379,7 +382,7 @@ TEST_F(gup_fault_race, populate)
 /* ---- Another process ---- */
 
 /* Where the pages of @r in process @pid are, and where their content is here */
-static ssize_t copy(Race *r, pid_t pid, bool to)
+static ssize_t copy_vm(Race *r, pid_t pid, bool to)
 {
 	struct iovec here = { r->copy, r->size }, there = { r->mem, r->size };
 
@@ -387,7 +390,22 @@ static ssize_t copy(Race *r, pid_t pid, bool to)
 		    process_vm_readv(pid, &here, 1, &there, 1, 0);
 }
 
-TEST_F(gup_fault_race, remote)
+static ssize_t copy_mem(Race *r, pid_t pid, bool to)
+{
+	char name[32];
+	ssize_t ret;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d/mem", pid);
+	fd = open(name, O_RDWR);
+	ret = to ? pwrite(fd, r->copy, r->size, (uintptr_t)r->mem) :
+		   pread(fd, r->copy, r->size, (uintptr_t)r->mem);
+	close(fd);
+	return ret;
+}
+
+static void remote(struct __test_metadata *_metadata, Race *self,
+		   ssize_t (*copy)(Race *r, pid_t pid, bool to))
 {
 	pid_t child = fork();
 
@@ -414,6 +432,16 @@ TEST_F(gup_fault_race, remote)
 	}
 	kill(child, SIGKILL);
 	ASSERT_EQ(child, waitpid(child, NULL, 0));
+}
+
+TEST_F(gup_fault_race, process_vm)
+{
+	remote(_metadata, self, copy_vm);
+}
+
+TEST_F(gup_fault_race, proc_mem)
+{
+	remote(_metadata, self, copy_mem);
 }
 
 /* ---- userfaultfd ---- */
@@ -457,6 +485,32 @@ TEST_F(gup_fault_race, uffd_late)
 	race(_metadata, self, answer, false);
 }
 
+/* The kernel faults a futex in, and waits for the page. */
+TEST_F(gup_fault_race, uffd_futex)
+{
+	if (uffd_open(self))
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, start(self, answer));
+	for (int i = 0; i < PAGES; i++) {
+		uint32_t *futex = word(self, self->mem, i);
+
+		ASSERT_EQ(0, syscall(SYS_futex, futex, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+		EXPECT_EQ(gettid(), *futex & FUTEX_TID_MASK);
+		ASSERT_EQ(0, syscall(SYS_futex, futex, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	}
+}
+
+/* A debugger may have stopped the thread that would answer: it does not wait. */
+TEST_F(gup_fault_race, uffd_debugged)
+{
+	if (uffd_open(self))
+		SKIP(return, "no userfaultfd");
+	alarm(10);
+	EXPECT_EQ(-1, copy_mem(self, getpid(), false));
+	EXPECT_EQ(EIO, errno);
+	alarm(0);
+}
+
 /* Nobody answers. The fault ends with the process. */
 TEST_F(gup_fault_race, uffd_never)
 {
@@ -496,6 +550,95 @@ TEST_F(gup_fault_race, stack)
 	self->mem = top - 256 * self->page;
 	EXPECT_EQ(-EFAULT, pin(self));
 	munmap(top, self->size);
+}
+
+/* ---- memory cgroup ---- */
+
+#define LIMIT	4096	/* pages; cgroup.procs and memory.* are in the current directory */
+
+/* The number behind @key in a file of a memory cgroup, or in the first line */
+static long read_number(const char *name, const char *key)
+{
+	FILE *f = fopen(name, "r");
+	long value = -1;
+	char word[64];
+
+	if (!f)
+		return -1;
+	if (!*key && fscanf(f, "%ld", &value) != 1)
+		value = -1;
+	while (*key && fscanf(f, "%63s %ld", word, &value) == 2 && strcmp(word, key))
+		value = -1;
+	fclose(f);
+	return value;
+}
+
+static int populate(Race *r, long pages)
+{
+	char *p = mmap(NULL, pages * r->page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : madvise(p, pages * r->page, MADV_POPULATE_WRITE);
+}
+
+/* The first half fits, and is charged. The rest does not fit. */
+static void populate_too_much(Race *r)
+{
+	if (write_word("cgroup.procs", "0"))
+		_exit(1);
+	if (populate(r, LIMIT / 2))
+		_exit(2);
+	if (read_number("memory.current", "") < LIMIT / 2 * (long)r->page)
+		_exit(3);
+	populate(r, 4 * LIMIT);
+	_exit(4);
+}
+
+static int memcg_create(Race *r, const char *root)
+{
+	char limit[32];
+
+	snprintf(limit, sizeof(limit), "%ld", LIMIT * (long)r->page);
+	if (chdir(root) || write_word("cgroup.subtree_control", "+memory") ||
+	    mkdir("gup_fault_race", 0700) || chdir("gup_fault_race"))
+		return -1;
+	write_word("memory.swap.max", "0");
+	return write_word("memory.max", limit);
+}
+
+/* Faults by the batch are charged to the page, and end when the limit is met. */
+TEST_F(gup_fault_race, memcg_limit)
+{
+	char root[] = "/tmp/gup_fault_race.XXXXXX", here[256];
+	int status;
+	pid_t child;
+
+	ASSERT_NE(NULL, getcwd(here, sizeof(here)));
+	ASSERT_NE(NULL, mkdtemp(root));
+	if (mount("none", root, "cgroup2", 0, NULL)) {
+		rmdir(root);
+		SKIP(return, "no cgroup2");
+	}
+	status = memcg_create(self, root);
+	if (!status) {
+		child = fork();
+		if (!child)
+			populate_too_much(self);
+		EXPECT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		EXPECT_EQ(SIGKILL, WTERMSIG(status));
+		EXPECT_EQ(1, read_number("memory.events", "oom_kill"));
+		EXPECT_LT(LIMIT * 9 / 10 * (long)self->page, read_number("memory.peak", ""));
+		EXPECT_GE(LIMIT * (long)self->page, read_number("memory.peak", ""));
+		status = 0;
+	}
+	EXPECT_EQ(0, chdir(root));
+	rmdir("gup_fault_race");
+	EXPECT_EQ(0, chdir(here));
+	umount(root);
+	rmdir(root);
+	if (status)
+		SKIP(return, "no memory controller in cgroup2");
 }
 
 TEST_HARNESS_MAIN
