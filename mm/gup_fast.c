@@ -757,7 +757,7 @@ unsigned long gup_fast(unsigned long start, unsigned long end,
 
 	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) == !(flags & FOLL_GET));
 
-	if (start == end || !gup_fast_permitted(start, end))
+	if (start >= end || !gup_fast_permitted(start, end))
 		return 0;
 	if ((flags & FOLL_PIN) && !raw_seqcount_try_begin(fork_seq, seq))
 		return 0;

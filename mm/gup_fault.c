@@ -235,18 +235,18 @@ static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
  */
 static void gup_take_fast(struct gup_fault *g)
 {
-	unsigned long end = min(g->vma->vm_end, g->addr + g->nr * PAGE_SIZE);
-	unsigned long nr;
+	unsigned long nr = min(g->nr, (g->vma->vm_end - g->addr) >> PAGE_SHIFT);
 
 	if (g->faulted) {
 		g->faulted = false;
 		g->fast = true;
 		return;
 	}
-	if (!g->fast || !g->pages || g->mm != current->mm || g->addr == end ||
+	if (!g->fast || !g->pages || g->mm != current->mm || !nr ||
 	    (g->flags & GUP_SLOW_FLAGS))
 		return;
-	nr = gup_fast(g->addr, end, g->flags & GUP_FAST_FLAGS, g->pages);
+	nr = gup_fast(g->addr, g->addr + nr * PAGE_SIZE, g->flags & GUP_FAST_FLAGS,
+		      g->pages);
 	g->fast = nr;
 	gup_advance(g, nr);
 }
@@ -457,13 +457,12 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * get_user_page_vma_locked() - one page of another process, and its VMA
  * @mm: the mm. The caller holds mm_users.
  * @addr: the address, without a tag
- * @flags: FOLL_WRITE, FOLL_FORCE, or 0
+ * @flags: FOLL_*, as for get_user_page_vma_remote(), which checks them
  * @vmap: receives the VMA
  *
- * As get_user_page_vma_remote(), with the VMA lock in place of mmap_lock. A fault keeps
- * the lock while it sleeps, as it does there, and fails where userfaultfd would have to
- * bring the page: the process that serves userfaultfd may be stopped by a debugger that
- * wants to look at it.
+ * As get_user_page_vma_remote(), with the VMA lock in place of mmap_lock. Unlike all
+ * others here, a fault keeps the lock while it sleeps, and fails where userfaultfd would
+ * have to bring the page: a debugger may have stopped the process that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.
  *

@@ -46,6 +46,7 @@ struct fault_test {
 	DECLARE_BITMAP(served, NR);
 	unsigned int from, until;	/* faults that a writer has seen */
 	unsigned long offset;		/* in the first page */
+	unsigned long nr;		/* pages that are asked for */
 	char buf[2 * PAGE_SIZE];
 	struct completion go, locked, done;
 };
@@ -82,6 +83,14 @@ static void map_unaligned(struct kunit *test)
 {
 	map_anon(test);
 	ft->offset = PAGE_SIZE - 8;
+}
+
+/* More than the address space has. The VMA ends after NR pages. */
+static void map_too_few(struct kunit *test)
+{
+	map_anon(test);
+	KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)AT(1)), 0);
+	ft->nr = ULONG_MAX / PAGE_SIZE;
 }
 
 static void change_flags(vm_flags_t set, vm_flags_t clear)
@@ -322,8 +331,8 @@ static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
 	if (held)
 		mmap_read_lock(current->mm);
 	flags |= FOLL_TOUCH | (mode == HELD ? 0 : FOLL_UNLOCKABLE);
-	ret = __get_user_pages_locked(current->mm, ADDR + ft->offset, NR, pages, &locked,
-				      flags);
+	ret = __get_user_pages_locked(current->mm, ADDR + ft->offset, ft->nr ?: NR, pages,
+				      &locked, flags);
 	KUNIT_EXPECT_TRUE(test, held || !locked);
 	KUNIT_EXPECT_TRUE(test, mode != HELD || locked);
 	if (locked)
@@ -368,6 +377,7 @@ static const struct row {
 } rows[] = {
 	{ "write", map_anon, FOLL_PIN | FOLL_WRITE, NR },
 	{ "unaligned", map_unaligned, FOLL_PIN | FOLL_WRITE, NR },
+	{ "more than there are", map_too_few, FOLL_PIN | FOLL_WRITE, NR, true },
 	{ "longterm", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_LONGTERM, NR },
 	{ "remote", map_anon, FOLL_PIN | FOLL_WRITE | FOLL_REMOTE, NR },
 	{ "zero pages", map_anon, FOLL_GET, NR },
@@ -411,7 +421,7 @@ static void start_over(void)
 {
 	vm_munmap(ADDR, NR * PAGE_SIZE);
 	ft->faults = ft->tried = ft->vma_lock = 0;
-	ft->offset = 0;
+	ft->offset = ft->nr = 0;
 	bitmap_zero(ft->served, NR);
 	reinit_completion(&ft->go);
 	reinit_completion(&ft->locked);
@@ -715,6 +725,7 @@ static void remote(struct kunit *test)
 	}
 }
 
+#ifdef CONFIG_FUTEX
 /*
  * A page fault for a futex. A task that is being killed takes it, too: it may have robust
  * futexes to mark.
@@ -744,6 +755,7 @@ static void futex(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ft->drop, 0);
 	ft->signal = 0;
 }
+#endif
 
 /* Pages that are there stay, and keep their content. */
 static void some_are_there(struct kunit *test)
@@ -803,7 +815,9 @@ static struct kunit_case gup_fault_cases[] = {
 	KUNIT_CASE(populate),
 	KUNIT_CASE(fixup_fault),
 	KUNIT_CASE(remote),
+#ifdef CONFIG_FUTEX
 	KUNIT_CASE(futex),
+#endif
 	KUNIT_CASE(some_are_there),
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	KUNIT_CASE(large_folios),
