@@ -64,6 +64,7 @@ struct gup_fast {
 	struct mm_struct *mm;
 	unsigned int flags;
 	struct page **pages;		/* the next slot to fill */
+	struct gup_ranges *ranges;	/* to be filled instead, or NULL */
 
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
@@ -138,12 +139,21 @@ static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 	return true;
 }
 
-/* Store @nr consecutive pages. */
+static inline bool gup_fast_room(const struct gup_fast *g, struct page *page)
+{
+	return likely(!g->ranges) || gup_ranges_room(g->ranges, page);
+}
+
+/* Store @nr consecutive pages of a folio. */
 static __always_inline void gup_fast_fill(struct gup_fast *g, struct page *page,
 					  unsigned long nr)
 {
 	struct page **pages = g->pages;
 
+	if (unlikely(g->ranges)) {
+		gup_ranges_add(g->ranges, page, nr);
+		return;
+	}
 	g->pages += nr;
 	for (; nr >= GUP_FAST_UNROLL; nr -= GUP_FAST_UNROLL) {
 		unrolled_full
@@ -154,6 +164,14 @@ static __always_inline void gup_fast_fill(struct gup_fast *g, struct page *page,
 	}
 	while (nr--)
 		*pages++ = page++;
+}
+
+static __always_inline void gup_fast_store(struct gup_fast *g, struct page *page)
+{
+	if (unlikely(g->ranges))
+		gup_ranges_add(g->ranges, page, 1);
+	else
+		*g->pages++ = page;
 }
 
 /*
@@ -168,7 +186,8 @@ static __always_inline bool gup_fast_leaf(struct gup_fast *g, struct page *page,
 	struct folio *folio = page_folio(page);
 
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
-	if (!gup_fast_grab_large(folio, page, nr, g->flags))
+	if (!gup_fast_room(g, page) ||
+	    !gup_fast_grab_large(folio, page, nr, g->flags))
 		return false;
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
@@ -427,9 +446,11 @@ static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
 	       gup_fast_make_accessible(folio, flags);
 }
 
-static unsigned int gup_fast_small_take(struct gup_fast *g,
-					struct gup_fast_entry *e, pte_t *ptep,
-					unsigned int nr)
+/* @ranges is a constant: to look at it for each page would cost. */
+static __always_inline unsigned int gup_fast_small_take(struct gup_fast *g,
+							struct gup_fast_entry *e,
+							pte_t *ptep, unsigned int nr,
+							const bool ranges)
 {
 	const unsigned int flags = g->flags;
 	struct page **pages = g->pages;
@@ -444,9 +465,13 @@ static unsigned int gup_fast_small_take(struct gup_fast *g,
 			break;
 		gup_fast_account(g, folio, 1);
 		gup_fast_mark_accessed(folio);
-		pages[i] = page;
+		if (ranges)
+			gup_ranges_new(g->ranges, page, 1);
+		else
+			pages[i] = page;
 	}
-	g->pages = pages + i;
+	if (!ranges)
+		g->pages = pages + i;
 	return i;
 }
 
@@ -490,14 +515,18 @@ static unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	unsigned int nr, valid = 0;
 	bool contended = false;
 
-	nr = gup_fast_small_read(e, ptep, pte, min(max, GUP_FAST_GROUP), g->flags);
+	max = min(max, GUP_FAST_GROUP);
+	if (unlikely(g->ranges))
+		max = min(max, g->ranges->max - g->ranges->nr);
+	nr = gup_fast_small_read(e, ptep, pte, max, g->flags);
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	gup_fast_speculate_begin();
 	nr = gup_fast_small_grab(e, nr, g->flags, &contended);
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	if (likely(nr && gup_fast_path_same(g, PGTABLE_LEVEL_PTE)))
-		valid = gup_fast_small_take(g, e, ptep, nr);
+		valid = likely(!g->ranges) ? gup_fast_small_take(g, e, ptep, nr, false) :
+					     gup_fast_small_take(g, e, ptep, nr, true);
 	if (unlikely(valid < nr))
 		gup_fast_small_drop(e + valid, nr - valid, g->flags);
 	else
@@ -568,7 +597,7 @@ static unsigned int gup_fast_one(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	gup_fast_speculate_end();
 	gup_fast_account(g, folio, 1);
 	gup_fast_mark_accessed(folio);
-	*g->pages++ = page;
+	gup_fast_store(g, page);
 	return 1;
 }
 
@@ -578,7 +607,7 @@ static unsigned int gup_fast_zero(struct gup_fast *g, pte_t *ptep, pte_t pte,
 {
 	if (!gup_fast_one_valid(g, ptep, pte, page_folio(page), page))
 		return 0;
-	*g->pages++ = page;
+	gup_fast_store(g, page);
 	return 1;
 }
 
@@ -588,6 +617,8 @@ static unsigned int gup_fast_batch(struct gup_fast *g, pte_t *ptep, pte_t pte,
 {
 	struct page *page = lockless_walk_pte_page(pte);
 
+	if (!gup_fast_room(g, page))
+		return 0;
 	if ((g->flags & FOLL_PIN) && unlikely(is_zero_page(page)))
 		return gup_fast_zero(g, ptep, pte, page);
 	if (max == 1)
@@ -696,8 +727,10 @@ static unsigned long gup_fast_next(unsigned long addr, unsigned long end)
 	return addr + min(next - addr, GUP_FAST_CHUNK);
 }
 
+/* Returns the number of pages taken; of @ranges, if there are any, of all pages in them. */
 static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
-				    unsigned int flags, struct page **pages)
+				    unsigned int flags, struct page **pages,
+				    struct gup_ranges *ranges)
 {
 	struct gup_fast g __uninitialized;
 	struct lockless_walk walk;
@@ -707,6 +740,7 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 	g.mm = current->mm;
 	g.flags = flags;
 	g.pages = pages;
+	g.ranges = ranges;
 	g.nid = NUMA_NO_NODE;
 	g.nr_acquired = 0;
 
@@ -728,7 +762,28 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 	gup_fast_account_flush(&g);
 	lockless_walk_end(&walk);
 
-	return g.pages - pages;
+	return ranges ? ranges->nr_pages : g.pages - pages;
+}
+
+/* What fork() does from now on is noticed by gup_fast_forked(). */
+static __always_inline bool gup_fast_begin(unsigned long start, unsigned long end,
+					   unsigned int flags, unsigned int *seq)
+{
+	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) == !(flags & FOLL_GET));
+
+	if (start >= end || !gup_fast_permitted(start, end))
+		return false;
+	return !(flags & FOLL_PIN) ||
+	       raw_seqcount_try_begin(&current->mm->write_protect_seq, *seq);
+}
+
+/*
+ * Pairs with smp_mb() in copy_page_range(), the atomic of step (3)
+ * being the other: fork() sees the pins, or this sees its count.
+ */
+static __always_inline bool gup_fast_forked(unsigned int seq)
+{
+	return read_seqcount_retry(&current->mm->write_protect_seq, seq);
 }
 
 /**
@@ -751,30 +806,48 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 unsigned long gup_fast(unsigned long start, unsigned long end,
 		       unsigned int flags, struct page **pages)
 {
-	seqcount_t *fork_seq = &current->mm->write_protect_seq;
 	unsigned long nr;
 	unsigned int seq = 0;
 
-	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) == !(flags & FOLL_GET));
-
-	if (start >= end || !gup_fast_permitted(start, end))
+	if (!gup_fast_begin(start, end, flags, &seq))
 		return 0;
-	if ((flags & FOLL_PIN) && !raw_seqcount_try_begin(fork_seq, seq))
-		return 0;
-
-	nr = gup_fast_range(start, end, flags, pages);
+	nr = gup_fast_range(start, end, flags, pages, NULL);
 	if (!(flags & FOLL_PIN))
 		return nr;
 
-	/*
-	 * Pairs with smp_mb() in copy_page_range(), the atomic of step (3)
-	 * being the other: fork() sees the pins, or this sees its count.
-	 */
-	if (read_seqcount_retry(fork_seq, seq)) {
+	if (gup_fast_forked(seq)) {
 		gup_fast_unpin_user_pages(pages, nr);
 		return 0;
 	}
 	if (IS_ENABLED(CONFIG_DEBUG_VM))
 		sanity_check_pinned_pages(pages, nr);
 	return nr;
+}
+
+/**
+ * gup_fast_ranges() - pin user pages of current without a lock, as ranges
+ * @start: first address, page aligned
+ * @end: behind the last address, page aligned, at most TASK_SIZE_MAX
+ * @flags: FOLL_PIN, and other FOLL_* flags
+ * @ranges: receives the pages, in order of address. They may be added to its last
+ *	range, which @start follows then.
+ *
+ * As gup_fast(). Stops also when there is no room for another range.
+ *
+ * Context: Process context.
+ * Return: The number of pages taken, from @start on without a gap; possibly 0.
+ */
+unsigned long gup_fast_ranges(unsigned long start, unsigned long end,
+			      unsigned int flags, struct gup_ranges *ranges)
+{
+	unsigned int last_nr = ranges->nr ? ranges->ranges[ranges->nr - 1].nr : 0;
+	const struct gup_ranges before = *ranges;
+	unsigned int seq = 0;
+
+	if (!gup_fast_begin(start, end, flags, &seq))
+		return 0;
+	gup_fast_range(start, end, flags, NULL, ranges);
+	if (gup_fast_forked(seq))
+		gup_ranges_undo(ranges, &before, last_nr);
+	return ranges->nr_pages - before.nr_pages;
 }

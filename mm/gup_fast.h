@@ -5,14 +5,23 @@
 #ifndef _MM_GUP_FAST_H
 #define _MM_GUP_FAST_H
 
+struct gup_ranges;
 struct page;
 
 #ifdef CONFIG_HAVE_GUP_FAST
 unsigned long gup_fast(unsigned long start, unsigned long end,
 		       unsigned int flags, struct page **pages);
+unsigned long gup_fast_ranges(unsigned long start, unsigned long end,
+			      unsigned int flags, struct gup_ranges *ranges);
 #else
 static inline unsigned long gup_fast(unsigned long start, unsigned long end,
 				     unsigned int flags, struct page **pages)
+{
+	return 0;
+}
+
+static inline unsigned long gup_fast_ranges(unsigned long start, unsigned long end,
+					    unsigned int flags, struct gup_ranges *ranges)
 {
 	return 0;
 }

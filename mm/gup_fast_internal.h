@@ -23,6 +23,7 @@
 #include <asm/lockless_walk.h>
 
 #include "gup_fast.h"
+#include "gup_ranges.h"
 #include "internal.h"
 #include "lockless_walk_debug.h"
 

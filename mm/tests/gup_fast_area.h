@@ -14,6 +14,7 @@
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/page_range.h>
 #include <linux/pagemap.h>
 #include <linux/pagewalk.h>
 #include <linux/sched/signal.h>
@@ -38,7 +39,7 @@
 #define NR_SMALL	24U
 #define POISON		((struct page *)0x1)
 
-enum gup_how { GET, PIN, NR_HOW };
+enum gup_how { GET, PIN, PIN_RANGES, NR_HOW };
 enum size { SMALL, MID, LEAF };
 enum backing { ANON, SHMEM, HUGETLB, GIGANTIC };
 enum border { PMD_BORDER, PUD_BORDER, P4D_BORDER, PGD_BORDER };
@@ -75,6 +76,9 @@ struct area {
 	struct spot *spot;
 	struct page **pages;
 };
+
+/* For PIN_RANGES: as many as an area has pages, and one more. KUnit runs one test at a time. */
+static struct page_range *area_ranges;
 
 static const struct layout small_layout = {
 	.before = NR_SMALL / 2, .count = NR_SMALL / 2, .size = SMALL,
@@ -296,6 +300,8 @@ static struct area *area_at(struct kunit *test, unsigned long addr, unsigned int
 	a->nr = nr;
 	a->spot = kunit_kcalloc(test, nr + 1, sizeof(*a->spot), GFP_KERNEL);
 	a->pages = kunit_kcalloc(test, nr + 1, sizeof(*a->pages), GFP_KERNEL);
+	area_ranges = kunit_kcalloc(test, nr + 1, sizeof(*area_ranges), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, area_ranges);
 	KUNIT_ASSERT_NOT_NULL(test, a->spot);
 	KUNIT_ASSERT_NOT_NULL(test, a->pages);
 	return a;
@@ -441,10 +447,58 @@ static pte_t current_pte(unsigned long addr)
 /* Calling */
 
 /*
+ * Write @nr_ranges ranges out as pages. Each has to be of one folio, and as long as it
+ * can be. Returns their number, or 0 if a range is wrong.
+ */
+static int expand_ranges(unsigned int nr_ranges, struct page **pages)
+{
+	const struct page_range *range, *last = NULL;
+	unsigned int i, nr = 0;
+
+	for (range = area_ranges; range < area_ranges + nr_ranges; last = range++) {
+		struct folio *folio = page_folio(range->page);
+
+		if (!range->nr || folio_page_idx(folio, range->page) + range->nr >
+				  folio_nr_pages(folio))
+			return 0;
+		if (last && page_folio(last->page) == folio &&
+		    last->page + last->nr == range->page)
+			return 0;
+		for (i = 0; i < range->nr; i++)
+			pages[nr++] = range->page + i;
+	}
+	return nr;
+}
+
+/* As pin_user_pages_fast(), by ranges; -EIO if they are wrong. */
+static int pin_by_ranges(unsigned long start, int nr, unsigned int flags,
+			 struct page **pages)
+{
+	unsigned int nr_ranges;
+	long ret;
+
+	ret = pin_user_page_ranges_fast(start, nr, flags, pages ? area_ranges : NULL, nr,
+					&nr_ranges);
+	if (ret <= 0)
+		return nr_ranges ? -EIO : ret;
+	return expand_ranges(nr_ranges, pages) == ret ? ret : -EIO;
+}
+
+static int take(enum gup_how how, unsigned long start, int nr,
+		unsigned int flags, struct page **pages)
+{
+	if (how == PIN_RANGES)
+		return pin_by_ranges(start, nr, flags, pages);
+	if (how == PIN)
+		return pin_user_pages_fast(start, nr, flags, pages);
+	return get_user_pages_fast(start, nr, flags, pages);
+}
+
+/*
  * There is no pin_user_pages_fast_only(). But a task that was killed gets
  * what the walk found, and -EINTR or -EFAULT if that is nothing.
  */
-static int pin_user_pages_walked(unsigned long start, int nr,
+static int pin_user_pages_walked(enum gup_how how, unsigned long start, int nr,
 				 unsigned int flags, struct page **pages)
 {
 	int ret;
@@ -454,7 +508,7 @@ static int pin_user_pages_walked(unsigned long start, int nr,
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
 	spin_unlock_irq(&current->sighand->siglock);
 
-	ret = pin_user_pages_fast(start, nr, flags, pages);
+	ret = take(how, start, nr, flags, pages);
 
 	spin_lock_irq(&current->sighand->siglock);
 	sigdelset(&current->pending.signal, SIGKILL);
@@ -467,17 +521,9 @@ static int pin_user_pages_walked(unsigned long start, int nr,
 static int take_walked(enum gup_how how, unsigned long start, int nr,
 		       unsigned int flags, struct page **pages)
 {
-	if (how == PIN)
-		return pin_user_pages_walked(start, nr, flags, pages);
+	if (how != GET)
+		return pin_user_pages_walked(how, start, nr, flags, pages);
 	return get_user_pages_fast_only(start, nr, flags, pages);
-}
-
-static int take(enum gup_how how, unsigned long start, int nr,
-		unsigned int flags, struct page **pages)
-{
-	if (how == PIN)
-		return pin_user_pages_fast(start, nr, flags, pages);
-	return get_user_pages_fast(start, nr, flags, pages);
 }
 
 static void give_back(enum gup_how how, struct page **pages, int nr)
@@ -486,7 +532,7 @@ static void give_back(enum gup_how how, struct page **pages, int nr)
 
 	if (nr <= 0)
 		return;
-	if (how == PIN) {
+	if (how != GET) {
 		unpin_user_pages(pages, nr);
 		return;
 	}
@@ -495,6 +541,8 @@ static void give_back(enum gup_how how, struct page **pages, int nr)
 }
 
 /* Comparing */
+
+static const char * const names[] = { "get", "pin", "pin of ranges" };
 
 /* All is counted on this CPU: exact while preemption stays off. */
 static long pin_stat(enum node_stat_item item)
@@ -524,12 +572,12 @@ static bool counts_are(struct kunit *test, struct area *a, unsigned int first,
 		int d = sign * max_t(int, 0, (int)min(end, s->hi) - (int)max(first, s->lo));
 		bool counted = folio_has_pincount(folio);
 
-		if (refs == s->refs + d * (how == PIN && !counted ? GUP_PIN_COUNTING_BIAS : 1) &&
-		    pins == s->pins + (how == PIN && counted ? d : 0))
+		if (refs == s->refs + d * (how != GET && !counted ? GUP_PIN_COUNTING_BIAS : 1) &&
+		    pins == s->pins + (how != GET && counted ? d : 0))
 			continue;
 		KUNIT_FAIL(test, "page %u: %d refs, %d pins; was %d, %d; %s [%u, %u) x %d",
 			   i, refs, pins, s->refs, s->pins,
-			   how == PIN ? "pin" : "get", first, end, sign);
+			   names[how], first, end, sign);
 		return false;
 	}
 	return true;
@@ -562,9 +610,9 @@ static bool pages_are(struct kunit *test, struct area *a, unsigned int first,
 }
 
 /* The walk takes @want of [@first, @first + @nr), counts them, no others. */
-static bool walk_takes(struct kunit *test, struct area *a, unsigned int first,
-		       unsigned int nr, unsigned int flags, enum gup_how how,
-		       unsigned int want)
+static bool walk_takes_how(struct kunit *test, struct area *a, unsigned int first,
+			   unsigned int nr, unsigned int flags, enum gup_how how,
+			   unsigned int want)
 {
 	bool good = true;
 	int ret;
@@ -573,7 +621,7 @@ static bool walk_takes(struct kunit *test, struct area *a, unsigned int first,
 	ret = take_walked(how, page_addr(a, first), nr, flags, a->pages);
 	if (ret != want || a->pages[nr] != POISON) {
 		KUNIT_FAIL(test, "%s %#x [%u, %u): %d pages, not %u%s",
-			   how == PIN ? "pin" : "get", flags, first, first + nr,
+			   names[how], flags, first, first + nr,
 			   ret, want, a->pages[nr] != POISON ? ", array overrun" : "");
 		good = false;
 	}
@@ -582,6 +630,15 @@ static bool walk_takes(struct kunit *test, struct area *a, unsigned int first,
 		       counts_are(test, a, first, ret, how, 1);
 	give_back(how, a->pages, ret);
 	return good && counts_are(test, a, first, 0, how, 0);
+}
+
+/* Pins, as pages and as ranges */
+static bool walk_takes(struct kunit *test, struct area *a, unsigned int first,
+		       unsigned int nr, unsigned int flags, enum gup_how how,
+		       unsigned int want)
+{
+	return walk_takes_how(test, a, first, nr, flags, how, want) &&
+	       (how != PIN || walk_takes_how(test, a, first, nr, flags, PIN_RANGES, want));
 }
 
 static bool walk_takes_both(struct kunit *test, struct area *a,

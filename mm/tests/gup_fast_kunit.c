@@ -85,12 +85,17 @@ static void statistics(struct kunit *test)
 {
 	struct area *a = area_new(test, test->param_value);
 	struct pin_stats pin = stats_of(a, PIN, FOLL_WRITE);
+	struct pin_stats ranges = stats_of(a, PIN_RANGES, FOLL_WRITE);
 	struct pin_stats get = stats_of(a, GET, FOLL_WRITE);
 
 	KUNIT_EXPECT_EQ(test, pin.ret, a->nr);
 	KUNIT_EXPECT_EQ(test, pin.acquired, a->nr);
 	KUNIT_EXPECT_EQ(test, pin.released, 0);
 	KUNIT_EXPECT_EQ(test, pin.released_after, a->nr);
+	KUNIT_EXPECT_EQ(test, ranges.ret, a->nr);
+	KUNIT_EXPECT_EQ(test, ranges.acquired, a->nr);
+	KUNIT_EXPECT_EQ(test, ranges.released, 0);
+	KUNIT_EXPECT_EQ(test, ranges.released_after, a->nr);
 	KUNIT_EXPECT_EQ(test, get.ret, a->nr);
 	KUNIT_EXPECT_EQ(test, get.acquired, 0);
 	KUNIT_EXPECT_EQ(test, get.released_after, 0);
@@ -588,7 +593,7 @@ static void pinned_mm_is_marked(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mm_flags_test(MMF_HAS_PINNED, current->mm));
 }
 
-/* Arguments: of all three entry points */
+/* Arguments: of all entry points */
 
 typedef int (*gup_fn)(unsigned long, int, unsigned int, struct page **);
 
@@ -601,6 +606,7 @@ static const struct entry_point {
 	{ "get_user_pages_fast_only", get_user_pages_fast_only, GET, true },
 	{ "get_user_pages_fast", get_user_pages_fast, GET },
 	{ "pin_user_pages_fast", pin_user_pages_fast, PIN },
+	{ "pin_user_page_ranges_fast", pin_by_ranges, PIN_RANGES },
 };
 KUNIT_ARRAY_PARAM_DESC(entry_point, entry_points, name);
 
@@ -683,6 +689,112 @@ static void invalid_flags(struct kunit *test)
 	counts_are(test, a, 0, 0, e->how, 0);
 }
 
+/* Ranges */
+
+static unsigned int pages_of(unsigned int nr_ranges)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < nr_ranges; i++)
+		nr += area_ranges[i].nr;
+	return nr;
+}
+
+/* With room for some ranges only, these are those that would have come anyway. */
+static void ranges_too_few(struct kunit *test)
+{
+	struct area *a = area_new(test, test->param_value);
+	unsigned int max, nr, all, *sums;
+	long ret;
+
+	ret = pin_user_page_ranges_fast(a->addr, a->nr, 0, area_ranges, a->nr, &all);
+	KUNIT_ASSERT_EQ(test, ret, a->nr);
+	KUNIT_ASSERT_LE(test, all, a->nr);
+	sums = kunit_kcalloc(test, all + 1, sizeof(*sums), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sums);
+	for (max = 0; max <= all; max++)
+		sums[max] = pages_of(max);
+	unpin_user_page_ranges(area_ranges, all);
+	counts_are(test, a, 0, 0, PIN_RANGES, 0);
+
+	for (max = 0; max <= all; max++) {
+		area_ranges[max].page = POISON;
+		ret = pin_user_page_ranges_fast(a->addr, a->nr, 0, area_ranges, max, &nr);
+		KUNIT_EXPECT_EQ(test, ret, sums[max]);
+		KUNIT_EXPECT_EQ(test, nr, max);
+		KUNIT_EXPECT_PTR_EQ(test, area_ranges[max].page, POISON);
+		counts_are(test, a, 0, ret, PIN_RANGES, 1);
+		unpin_user_page_ranges(area_ranges, nr);
+	}
+	counts_are(test, a, 0, 0, PIN_RANGES, 0);
+}
+
+/* Folios are as large as the walk finds them, whatever tables they cross. */
+static void ranges_are_long(struct kunit *test)
+{
+	static const struct layout split = { .before = 5, .count = 2, .size = LEAF,
+					     .split = true, .after = 5 };
+	struct area *a = area_new(test, &split);
+	unsigned int nr;
+
+	KUNIT_EXPECT_EQ(test, pin_user_page_ranges_fast(a->addr, a->nr, 0, area_ranges, a->nr,
+							&nr), a->nr);
+	KUNIT_EXPECT_EQ(test, nr, 5 + 2 + 5);
+	KUNIT_EXPECT_EQ(test, area_ranges[5].nr, HPAGE_PMD_NR);
+	KUNIT_EXPECT_EQ(test, area_ranges[6].nr, HPAGE_PMD_NR);
+	unpin_user_page_ranges(area_ranges, nr);
+	counts_are(test, a, 0, 0, PIN_RANGES, 0);
+}
+
+/* A range can be trimmed, split, and released by other functions. */
+static void ranges_in_parts(struct kunit *test)
+{
+	struct area *a = area_new(test, &mid_layout);
+	struct page_range half;
+	unsigned int nr;
+
+	KUNIT_ASSERT_EQ(test, pin_user_page_ranges_fast(a->addr, a->nr, FOLL_WRITE, area_ranges,
+							a->nr, &nr), a->nr);
+	KUNIT_ASSERT_EQ(test, nr, 2);
+	KUNIT_EXPECT_EQ(test, area_ranges[1].nr, MID_NR);
+	unpin_user_folio(page_folio(area_ranges[1].page), 3);
+	area_ranges[1].nr -= 3;
+	counts_are(test, a, 0, a->nr - 3, PIN_RANGES, 1);
+	half = (struct page_range){ area_ranges[1].page + 5, area_ranges[1].nr - 5 };
+	unpin_user_page_ranges(&half, 1);
+	counts_are(test, a, 0, MID_NR + 5, PIN_RANGES, 1);
+	unpin_user_page_range_dirty_lock(area_ranges[1].page, 5, true);
+	counts_are(test, a, 0, MID_NR, PIN_RANGES, 1);
+	unpin_user_page_ranges(area_ranges, 1);
+	counts_are(test, a, 0, 0, PIN_RANGES, 0);
+}
+
+/* Memory that was never touched: the slow path adds to ranges of the walk, and it to them. */
+static void ranges_faulted_in(struct kunit *test)
+{
+	struct area *a = area_at(test, border_addr(PMD_BORDER), 200);
+	unsigned int nr;
+
+	map_fixed(test, a->addr, a->nr * PAGE_SIZE, MAP_PRIVATE);
+	KUNIT_EXPECT_EQ(test, take(PIN_RANGES, a->addr, a->nr, FOLL_WRITE, a->pages), a->nr);
+	area_record(test, a);
+	give_back(PIN_RANGES, a->pages, a->nr);
+	counts_are(test, a, 0, a->nr, PIN_RANGES, -1);
+	area_record(test, a);
+
+	KUNIT_ASSERT_EQ(test, vm_munmap(page_addr(a, 150), PAGE_SIZE), 0);
+	do_madvise(current->mm, page_addr(a, 100), 100 * PAGE_SIZE, MADV_DONTNEED);
+	KUNIT_EXPECT_EQ(test, take(PIN_RANGES, a->addr, a->nr, FOLL_WRITE, a->pages), 150);
+	KUNIT_EXPECT_PTR_EQ(test, a->pages[99], a->spot[99].page);
+	give_back(PIN_RANGES, a->pages, 150);
+
+	/* Each page that the slow path takes may need a range of its own. */
+	KUNIT_EXPECT_EQ(test, pin_user_page_ranges_fast(a->addr, 150, FOLL_WRITE, area_ranges, 120,
+							&nr), 120);
+	KUNIT_EXPECT_EQ(test, nr, 120);
+	unpin_user_page_ranges(area_ranges, nr);
+}
+
 /* All on one CPU: references in LRU batches and statistics stay where we look. */
 static int gup_fast_init(struct kunit *test)
 {
@@ -714,6 +826,10 @@ static struct kunit_case gup_fast_cases[] = {
 	KUNIT_CASE_PARAM(range_unaligned, entry_point_gen_params),
 	KUNIT_CASE_PARAM(range_at_task_size, entry_point_gen_params),
 	KUNIT_CASE_PARAM(invalid_flags, entry_point_gen_params),
+	KUNIT_CASE_PARAM(ranges_too_few, layout_gen_params),
+	KUNIT_CASE(ranges_are_long),
+	KUNIT_CASE(ranges_in_parts),
+	KUNIT_CASE(ranges_faulted_in),
 	{}
 };
 

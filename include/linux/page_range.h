@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pinned user memory as ranges of pages, for callers that would merge the pages of an
+ * array again.
+ */
+#ifndef _LINUX_PAGE_RANGE_H
+#define _LINUX_PAGE_RANGE_H
+
+struct page;
+
+/**
+ * struct page_range - pages that are contiguous, in memory and in user addresses
+ * @page: the first page
+ * @nr: the number of pages, at least 1
+ *
+ * They are all of one folio. Of memory that has no folios, as vm_insert_page() may map
+ * it, they are of one compound page, or it is a single page.
+ *
+ * A range that is pinned has @nr pins, one for each page. It may be trimmed and split,
+ * and be released in parts.
+ */
+struct page_range {
+	struct page *page;
+	unsigned int nr;
+};
+
+long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
+			       unsigned int gup_flags, struct page_range *ranges,
+			       unsigned int max_ranges, unsigned int *nr_ranges);
+void unpin_user_page_ranges(const struct page_range *ranges, unsigned int nr_ranges);
+
+#endif /* _LINUX_PAGE_RANGE_H */

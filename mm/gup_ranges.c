@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pin user memory as ranges: pages that are contiguous, of one folio, at a time. What a
+ * walk finds in one piece, a huge page or a run of entries, is handed out in one piece.
+ */
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/page_range.h>
+
+#include "gup_fast.h"
+#include "gup_fault.h"
+#include "gup_ranges.h"
+#include "internal.h"
+
+/* Pages of the slow path that are pinned before the fast walk is tried again. */
+#define GUP_RANGES_SLOW		64
+
+#define GUP_RANGES_FLAGS	(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
+				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
+
+/*
+ * Give back what was added since @r was @before, and its last range had @last_nr pages.
+ * fork() may have made them shared, so they are not checked.
+ */
+void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
+		     unsigned int last_nr)
+{
+	struct page_range *range = r->ranges + before->nr;
+	struct page_range *end = r->ranges + r->nr;
+
+	if (before->nr && range[-1].nr > last_nr) {
+		gup_put_folio(page_folio(range[-1].page), range[-1].nr - last_nr, FOLL_PIN);
+		range[-1].nr = last_nr;
+	}
+	for (; range < end; range++)
+		gup_put_folio(page_folio(range->page), range->nr, FOLL_PIN);
+	r->nr = before->nr;
+	r->nr_pages = before->nr_pages;
+}
+
+/* Some pages from @addr on, by faults. Returns their number, or an error. */
+static long gup_ranges_slow(struct gup_ranges *r, unsigned long addr, unsigned long nr,
+			    unsigned int flags, struct page **pages)
+{
+	int locked = 0;
+	long ret, i;
+
+	/* Each of them may need a range of its own. */
+	nr = min3(nr, GUP_RANGES_SLOW, r->max - r->nr);
+	if (!nr)
+		return 0;
+	ret = __gup_longterm_locked(current->mm, addr, nr, pages, &locked,
+				    flags | FOLL_TOUCH | FOLL_UNLOCKABLE);
+	for (i = 0; i < ret; i++)
+		gup_ranges_add(r, pages[i], 1);
+	return ret;
+}
+
+/**
+ * pin_user_page_ranges_fast() - pin user pages of current, as ranges
+ * @start: an address in the first page
+ * @nr_pages: the number of pages
+ * @gup_flags: FOLL_*, as for pin_user_pages_fast()
+ * @ranges: where to put them, in order of address
+ * @max_ranges: how many there is room for. So many pages are always enough.
+ * @nr_ranges: receives how many are in use; 0 with an error
+ *
+ * As pin_user_pages_fast(), for callers that would merge the pages again. Two ranges that
+ * follow each other are of two folios, or not contiguous. The ranges are released by
+ * unpin_user_page_ranges(), or in parts: one pin for each page, by unpin_user_folio() or
+ * unpin_user_page_range_dirty_lock().
+ *
+ * Context: Process context. No lock of the mm is held. Sleeps, for pages that need a
+ * fault.
+ *
+ * Return: the number of pages pinned, from the first on. It may be less than @nr_pages,
+ * if a page could not be pinned, or if there is no room: that is so if @nr_ranges is
+ * @max_ranges. 0 if @nr_pages or @max_ranges is 0. If the first page could not be pinned,
+ *  -EINVAL	flags that are not allowed;
+ *  -EOVERFLOW	the range wraps around;
+ *  -EFAULT	it ends above the user address space;
+ * or an error of pin_user_pages_fast().
+ */
+long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
+			       unsigned int gup_flags, struct page_range *ranges,
+			       unsigned int max_ranges, unsigned int *nr_ranges)
+{
+	struct gup_ranges r = { .ranges = ranges, .max = max_ranges };
+	struct page *pages[GUP_RANGES_SLOW];
+	unsigned long addr, len, end;
+	long ret = 0;
+
+	*nr_ranges = 0;
+	if (WARN_ON_ONCE(!ranges) ||
+	    !is_valid_gup_args(pages, NULL, &gup_flags, FOLL_PIN) ||
+	    WARN_ON_ONCE(gup_flags & ~GUP_RANGES_FLAGS))
+		return -EINVAL;
+	mm_set_has_pinned_flag(current->mm);
+	might_lock_read(&current->mm->mmap_lock);
+
+	addr = untagged_addr(start) & PAGE_MASK;
+	if (check_mul_overflow(nr_pages, PAGE_SIZE, &len) ||
+	    check_add_overflow(addr, len, &end))
+		return -EOVERFLOW;
+	if (end > TASK_SIZE_MAX)
+		return -EFAULT;
+
+	for (;;) {
+		addr += gup_fast_ranges(addr, end, gup_flags, &r) * PAGE_SIZE;
+		if (addr == end)
+			break;
+		ret = gup_ranges_slow(&r, addr, (end - addr) >> PAGE_SHIFT, gup_flags, pages);
+		if (ret <= 0)
+			break;
+		addr += ret * PAGE_SIZE;
+	}
+	*nr_ranges = r.nr;
+	return r.nr_pages ?: ret;
+}
+EXPORT_SYMBOL_GPL(pin_user_page_ranges_fast);
+
+/**
+ * unpin_user_page_ranges() - release pages of pin_user_page_ranges_fast()
+ * @ranges: the ranges
+ * @nr_ranges: the number of ranges
+ *
+ * Context: Any, but NMI.
+ */
+void unpin_user_page_ranges(const struct page_range *ranges, unsigned int nr_ranges)
+{
+	const struct page_range *range;
+
+	for (range = ranges; range < ranges + nr_ranges; range++)
+		unpin_user_folio(page_folio(range->page), range->nr);
+}
+EXPORT_SYMBOL_GPL(unpin_user_page_ranges);
