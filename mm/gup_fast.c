@@ -44,6 +44,11 @@
 #include "gup_fast_folio.h"
 #include "gup_fast_internal.h"
 
+/* The same walk hands out pages, or ranges: mm/gup_fast_ranges.c. */
+#ifndef GUP_FAST_RANGES
+#define GUP_FAST_RANGES	0
+#endif
+
 /*
  * What has several callers and runs for each page or batch is __always_inline
  * here and in gup_fast_folio.h. By gup_test, on x86-64, a call for one page takes
@@ -64,7 +69,7 @@ struct gup_fast {
 	struct mm_struct *mm;
 	unsigned int flags;
 	struct page **pages;		/* the next slot to fill */
-	struct gup_ranges *ranges;	/* to be filled instead, or NULL */
+	struct gup_ranges *ranges;	/* or these, with GUP_FAST_RANGES */
 
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
@@ -141,7 +146,7 @@ static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 
 static inline bool gup_fast_room(const struct gup_fast *g, struct page *page)
 {
-	return likely(!g->ranges) || gup_ranges_room(g->ranges, page);
+	return !GUP_FAST_RANGES || gup_ranges_room(g->ranges, page);
 }
 
 /* Store @nr consecutive pages of a folio. */
@@ -150,7 +155,7 @@ static __always_inline void gup_fast_fill(struct gup_fast *g, struct page *page,
 {
 	struct page **pages = g->pages;
 
-	if (unlikely(g->ranges)) {
+	if (GUP_FAST_RANGES) {
 		gup_ranges_add(g->ranges, page, nr);
 		return;
 	}
@@ -168,7 +173,7 @@ static __always_inline void gup_fast_fill(struct gup_fast *g, struct page *page,
 
 static __always_inline void gup_fast_store(struct gup_fast *g, struct page *page)
 {
-	if (unlikely(g->ranges))
+	if (GUP_FAST_RANGES)
 		gup_ranges_add(g->ranges, page, 1);
 	else
 		*g->pages++ = page;
@@ -446,11 +451,9 @@ static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
 	       gup_fast_make_accessible(folio, flags);
 }
 
-/* @ranges is a constant: to look at it for each page would cost. */
-static __always_inline unsigned int gup_fast_small_take(struct gup_fast *g,
-							struct gup_fast_entry *e,
-							pte_t *ptep, unsigned int nr,
-							const bool ranges)
+static unsigned int gup_fast_small_take(struct gup_fast *g,
+					struct gup_fast_entry *e, pte_t *ptep,
+					unsigned int nr)
 {
 	const unsigned int flags = g->flags;
 	struct page **pages = g->pages;
@@ -465,13 +468,12 @@ static __always_inline unsigned int gup_fast_small_take(struct gup_fast *g,
 			break;
 		gup_fast_account(g, folio, 1);
 		gup_fast_mark_accessed(folio);
-		if (ranges)
+		if (GUP_FAST_RANGES)
 			gup_ranges_new(g->ranges, page, 1);
 		else
 			pages[i] = page;
 	}
-	if (!ranges)
-		g->pages = pages + i;
+	g->pages = pages + i;
 	return i;
 }
 
@@ -515,18 +517,16 @@ static unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	unsigned int nr, valid = 0;
 	bool contended = false;
 
-	max = min(max, GUP_FAST_GROUP);
-	if (unlikely(g->ranges))
+	if (GUP_FAST_RANGES)
 		max = min(max, g->ranges->max - g->ranges->nr);
-	nr = gup_fast_small_read(e, ptep, pte, max, g->flags);
+	nr = gup_fast_small_read(e, ptep, pte, min(max, GUP_FAST_GROUP), g->flags);
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_READ);
 	gup_fast_speculate_begin();
 	nr = gup_fast_small_grab(e, nr, g->flags, &contended);
 	lockless_walk_debug_delay(LOCKLESS_WALK_WINDOW_REF);
 
 	if (likely(nr && gup_fast_path_same(g, PGTABLE_LEVEL_PTE)))
-		valid = likely(!g->ranges) ? gup_fast_small_take(g, e, ptep, nr, false) :
-					     gup_fast_small_take(g, e, ptep, nr, true);
+		valid = gup_fast_small_take(g, e, ptep, nr);
 	if (unlikely(valid < nr))
 		gup_fast_small_drop(e + valid, nr - valid, g->flags);
 	else
@@ -727,7 +727,7 @@ static unsigned long gup_fast_next(unsigned long addr, unsigned long end)
 	return addr + min(next - addr, GUP_FAST_CHUNK);
 }
 
-/* Returns the number of pages taken; of @ranges, if there are any, of all pages in them. */
+/* Returns the number of pages that are in @pages, or, with GUP_FAST_RANGES, in @ranges. */
 static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 				    unsigned int flags, struct page **pages,
 				    struct gup_ranges *ranges)
@@ -740,7 +740,8 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 	g.mm = current->mm;
 	g.flags = flags;
 	g.pages = pages;
-	g.ranges = ranges;
+	if (GUP_FAST_RANGES)
+		g.ranges = ranges;
 	g.nid = NUMA_NO_NODE;
 	g.nr_acquired = 0;
 
@@ -762,30 +763,10 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 	gup_fast_account_flush(&g);
 	lockless_walk_end(&walk);
 
-	return ranges ? ranges->nr_pages : g.pages - pages;
+	return GUP_FAST_RANGES ? ranges->nr_pages : g.pages - pages;
 }
 
-/* What fork() does from now on is noticed by gup_fast_forked(). */
-static __always_inline bool gup_fast_begin(unsigned long start, unsigned long end,
-					   unsigned int flags, unsigned int *seq)
-{
-	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) == !(flags & FOLL_GET));
-
-	if (start >= end || !gup_fast_permitted(start, end))
-		return false;
-	return !(flags & FOLL_PIN) ||
-	       raw_seqcount_try_begin(&current->mm->write_protect_seq, *seq);
-}
-
-/*
- * Pairs with smp_mb() in copy_page_range(), the atomic of step (3)
- * being the other: fork() sees the pins, or this sees its count.
- */
-static __always_inline bool gup_fast_forked(unsigned int seq)
-{
-	return read_seqcount_retry(&current->mm->write_protect_seq, seq);
-}
-
+#if !GUP_FAST_RANGES
 /**
  * gup_fast() - pin or get user pages of current without a lock
  * @start: first address, page aligned
@@ -806,16 +787,26 @@ static __always_inline bool gup_fast_forked(unsigned int seq)
 unsigned long gup_fast(unsigned long start, unsigned long end,
 		       unsigned int flags, struct page **pages)
 {
+	seqcount_t *fork_seq = &current->mm->write_protect_seq;
 	unsigned long nr;
 	unsigned int seq = 0;
 
-	if (!gup_fast_begin(start, end, flags, &seq))
+	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) == !(flags & FOLL_GET));
+
+	if (start >= end || !gup_fast_permitted(start, end))
 		return 0;
+	if ((flags & FOLL_PIN) && !raw_seqcount_try_begin(fork_seq, seq))
+		return 0;
+
 	nr = gup_fast_range(start, end, flags, pages, NULL);
 	if (!(flags & FOLL_PIN))
 		return nr;
 
-	if (gup_fast_forked(seq)) {
+	/*
+	 * Pairs with smp_mb() in copy_page_range(), the atomic of step (3)
+	 * being the other: fork() sees the pins, or this sees its count.
+	 */
+	if (read_seqcount_retry(fork_seq, seq)) {
 		gup_fast_unpin_user_pages(pages, nr);
 		return 0;
 	}
@@ -823,7 +814,7 @@ unsigned long gup_fast(unsigned long start, unsigned long end,
 		sanity_check_pinned_pages(pages, nr);
 	return nr;
 }
-
+#else
 /**
  * gup_fast_ranges() - pin user pages of current without a lock, as ranges
  * @start: first address, page aligned
@@ -841,13 +832,20 @@ unsigned long gup_fast_ranges(unsigned long start, unsigned long end,
 			      unsigned int flags, struct gup_ranges *ranges)
 {
 	unsigned int last_nr = ranges->nr ? ranges->ranges[ranges->nr - 1].nr : 0;
+	seqcount_t *fork_seq = &current->mm->write_protect_seq;
 	const struct gup_ranges before = *ranges;
 	unsigned int seq = 0;
 
-	if (!gup_fast_begin(start, end, flags, &seq))
+	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) || (flags & FOLL_GET));
+
+	if (start >= end || !gup_fast_permitted(start, end) ||
+	    !raw_seqcount_try_begin(fork_seq, seq))
 		return 0;
+
 	gup_fast_range(start, end, flags, NULL, ranges);
-	if (gup_fast_forked(seq))
+	/* As in gup_fast() */
+	if (read_seqcount_retry(fork_seq, seq))
 		gup_ranges_undo(ranges, &before, last_nr);
 	return ranges->nr_pages - before.nr_pages;
 }
+#endif /* GUP_FAST_RANGES */

@@ -39,10 +39,14 @@ void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
 	r->nr_pages = before->nr_pages;
 }
 
-/* Some pages from @addr on, by faults. Returns their number, or an error. */
-static long gup_ranges_slow(struct gup_ranges *r, unsigned long addr, unsigned long nr,
-			    unsigned int flags, struct page **pages)
+/*
+ * Some pages from @addr on, by faults. Returns their number, or an error. Out of line, as
+ * INIT_STACK_ALL_ZERO would clear the array in each call, even if all pages are there.
+ */
+static noinline long gup_ranges_slow(struct gup_ranges *r, unsigned long addr,
+				     unsigned long nr, unsigned int flags)
 {
+	struct page *pages[GUP_RANGES_SLOW];
 	int locked = 0;
 	long ret, i;
 
@@ -87,13 +91,13 @@ long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 			       unsigned int max_ranges, unsigned int *nr_ranges)
 {
 	struct gup_ranges r = { .ranges = ranges, .max = max_ranges };
-	struct page *pages[GUP_RANGES_SLOW];
+	struct page *pages;	/* only to say that there is room */
 	unsigned long addr, len, end;
 	long ret = 0;
 
 	*nr_ranges = 0;
 	if (WARN_ON_ONCE(!ranges) ||
-	    !is_valid_gup_args(pages, NULL, &gup_flags, FOLL_PIN) ||
+	    !is_valid_gup_args(&pages, NULL, &gup_flags, FOLL_PIN) ||
 	    WARN_ON_ONCE(gup_flags & ~GUP_RANGES_FLAGS))
 		return -EINVAL;
 	mm_set_has_pinned_flag(current->mm);
@@ -110,7 +114,7 @@ long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 		addr += gup_fast_ranges(addr, end, gup_flags, &r) * PAGE_SIZE;
 		if (addr == end)
 			break;
-		ret = gup_ranges_slow(&r, addr, (end - addr) >> PAGE_SHIFT, gup_flags, pages);
+		ret = gup_ranges_slow(&r, addr, (end - addr) >> PAGE_SHIFT, gup_flags);
 		if (ret <= 0)
 			break;
 		addr += ret * PAGE_SIZE;

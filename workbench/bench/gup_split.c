@@ -4,7 +4,7 @@
  * page-table entries, through the ioctls of CONFIG_GUP_TEST. gup_test itself
  * can only map such a folio by its PMD.
  *
- * Takes the options of gup_test that it shares (-u -a -m -r -n) and prints the
+ * Takes the options of gup_test that it shares (-u -a -R -m -r -n) and prints the
  * same "Time:" lines. Before and after the timing it proves that the memory is
  * what it should be: whole such folios, none of them mapped by a PMD. Fails
  * when one is not.
@@ -23,6 +23,9 @@
 #include "pt_util.h"
 
 #define FOLL_WRITE	0x01
+#ifndef PIN_RANGES_BENCHMARK	/* the base's header */
+#define PIN_RANGES_BENCHMARK	_IOWR('g', 10, struct gup_test)
+#endif
 #define PM_PRESENT	(1ULL << 63)
 #define PM_PFN		((1ULL << 55) - 1)
 #define KPF_HEAD	(1ULL << 15)
@@ -111,14 +114,15 @@ int main(int argc, char **argv)
 
 	page_size = sysconf(_SC_PAGESIZE);
 	folio_size = read_pmd_size();
-	while ((opt = getopt(argc, argv, "uam:r:n:")) != -1) {
+	while ((opt = getopt(argc, argv, "uaRm:r:n:")) != -1) {
 		switch (opt) {
 		case 'u': cmd = GUP_FAST_BENCHMARK; break;
 		case 'a': cmd = PIN_FAST_BENCHMARK; break;
+		case 'R': cmd = PIN_RANGES_BENCHMARK; break;
 		case 'm': size = atol(optarg) * MB; break;
 		case 'r': repeats = atoi(optarg); break;
 		case 'n': gup.nr_pages_per_call = atoi(optarg); break;
-		default: errx(1, "usage: gup_split [-u|-a] [-m MiB] [-r repeats] [-n pages a call]");
+		default: errx(1, "usage: gup_split [-u|-a|-R] [-m MiB] [-r repeats] [-n pages a call]");
 		}
 	}
 	if (!size || size % folio_size)

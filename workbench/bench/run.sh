@@ -44,8 +44,13 @@ wrong() {
 }
 
 row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
-	key=$1 flag=$2 n=$3 size=$4 kib=$5 mib=$6
+	key=$1 flag=$2 n=$3 size=$4 kib=$5 mib=$6 alias=''
 	shift 6
+	# A kernel that has no ranges pins an array of pages.
+	if [ "$flag" = -R ]; then
+		alias=' (-a without ranges)'
+		[ $has_ranges = 1 ] || flag=-a
+	fi
 	set -- "$@" "$flag" -m "$mib" -r "$repeats" -n "$n"
 	set_thp "$kib"
 	state="THP off"
@@ -72,6 +77,9 @@ row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
 	[ "$status" = 0 ] || bad="status $status: $(tail -n 1 /tmp/out); $bad"
 	if [ -n "$bad" ]; then
 		echo "BENCH error=$key $bad($*)"
+	elif [ -n "$alias" ]; then
+		# shellcheck disable=SC2086	# one word for each time
+		echo "BENCH row=$key pages=$((mib * 1024 / page_kib)) us=$(echo $us | tr ' ' ,) cmd=$(echo "$*" | sed "s/ $flag / -R /")$alias; $state"
 	else
 		# shellcheck disable=SC2086	# one word for each time
 		echo "BENCH row=$key pages=$((mib * 1024 / page_kib)) us=$(echo $us | tr ' ' ,) cmd=$*; $state"
@@ -96,6 +104,8 @@ esac
 page_kib=$(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps)
 pmd_kib=$(($(cat $thp/hpage_pmd_size) / 1024))
 echo 4294967295 >$thp/khugepaged/scan_sleep_millisecs
+has_ranges=0
+gup_ranges -R -m 2 >/tmp/out 2>&1 && has_ranges=1
 while read -r size kib m1 m16 m512 program; do
 	case $size in
 	''|'#'*) continue ;;
@@ -110,6 +120,8 @@ while read -r size kib m1 m16 m512 program; do
 			row "gup/$what/$n/$size" $flag "$n" "$size" "$kib" "$mib" $program
 		done
 	done
+	# shellcheck disable=SC2086
+	row "ranges/pin/512/$size" -R 512 "$size" "$kib" "$m512" $(echo "$program" | sed 's/^gup_test/gup_ranges/')
 done </bench/sizes.tsv
 figure pt/reclaim-vmpte % pt_reclaim all
 set_thp 0
