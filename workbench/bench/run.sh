@@ -154,4 +154,15 @@ done
 for what in readv mem; do
 	figure reader/$what us fault_cost reader $what
 done
+echo 64 >/proc/sys/vm/nr_hugepages
+for what in 4K 64K THP hugetlb; do
+	case $what in
+	64K) set_thp 64 ;;
+	THP) set_thp "$pmd_kib" ;;
+	*) set_thp 0 ;;
+	esac
+	figure uring/register/64M/$what insn pin_users register $what
+	figure dio/read/1M/$what insn pin_users read 1024 $what /dev/nullb0
+done
+figure dio/requests/64M/hugetlb times pin_users bios 64 hugetlb /dev/nullb0
 echo "BENCH done"

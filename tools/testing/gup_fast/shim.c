@@ -12,6 +12,7 @@
 #include "../../../mm/gup_fast.h"
 #ifdef HARNESS_DEBUG
 #include "../../../mm/lockless_walk_debug.h"
+#include "gup_fast_internal.h"
 #endif
 
 __thread struct task_struct harness_task;
@@ -104,6 +105,32 @@ void gup_fast_unpin_user_pages(struct page **pages, unsigned long npages)
 
 void sanity_check_pinned_pages(struct page **pages, unsigned long npages)
 {
+}
+
+static void unpin_range(const struct page_range *range, unsigned int from)
+{
+	struct page *page;
+	unsigned int i;
+
+	for (i = from; i < range->nr; i++) {
+		page = range->page + i;
+		gup_fast_unpin_user_pages(&page, 1);
+	}
+}
+
+void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
+		     unsigned int last_nr)
+{
+	unsigned int i;
+
+	if (before->nr) {
+		unpin_range(&r->ranges[before->nr - 1], last_nr);
+		r->ranges[before->nr - 1].nr = last_nr;
+	}
+	for (i = before->nr; i < r->nr; i++)
+		unpin_range(&r->ranges[i], 0);
+	r->nr = before->nr;
+	r->nr_pages = before->nr_pages;
 }
 
 #ifdef HARNESS_DEBUG

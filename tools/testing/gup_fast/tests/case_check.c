@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "case.h"
+#include "ranges.h"
 #include "../../../../mm/lockless_walk_debug.h"
 
 struct case_totals case_totals;
@@ -44,6 +45,7 @@ static struct {
 	bool done, forked;
 	unsigned long handed;		/* pages that had been handed out */
 	unsigned long first, last;	/* pages that are not mapped any more */
+	gup_fast_fn *fn;	/* at work */
 } strike;
 
 static unsigned long position(const struct case_spec *c)
@@ -193,6 +195,8 @@ static void strike_hook(int window)
 	if (++strike.windows != c->strike || strike.done)
 		return;
 	strike.done = true;
+	if (strike.fn == ranges_gup_fast)
+		strike.handed = ranges_walk.nr_pages;
 	while (strike.handed < world.nr && struck.pages[strike.handed])
 		strike.handed++;
 	if ((c->strike_how & 7) == STRIKE_FOLIO)
@@ -299,7 +303,7 @@ static const char *check_same(void)
 	return NULL;
 }
 
-static const char *check_struck(const struct case_spec *c)
+static const char *check_struck(const struct case_spec *c, gup_fast_fn *fn)
 {
 	const char *wrong;
 	unsigned long i;
@@ -307,9 +311,10 @@ static const char *check_struck(const struct case_spec *c)
 	memset(&strike, 0, sizeof(strike));
 	strike.spec = c;
 	strike.first = 1;
+	strike.fn = fn;
 	struck_entry = NULL;
 	harness_hooks.delay = strike_hook;
-	wrong = run("ours, struck", gup_fast, &struck);
+	wrong = run("ours, struck", fn, &struck);
 	harness_hooks.delay = NULL;
 	if (struck_entry)
 		*struck_entry = struck_old;
@@ -329,6 +334,30 @@ static const char *check_struck(const struct case_spec *c)
 	return NULL;
 }
 
+/* The same by ranges; and with room for only some of them. */
+static const char *check_ranges(const struct case_spec *c)
+{
+	const char *wrong = run("ranges", ranges_gup_fast, &want);
+
+	if (!wrong)
+		wrong = beginning("ranges", &want, &ours);
+	if (!wrong && (want.nr != ours.nr || want.referenced != ours.referenced))
+		wrong = FAIL("ranges: %lu pages, not %lu", want.nr, ours.nr);
+	if (!wrong && !ranges_are_whole())
+		wrong = FAIL("ranges: one is of two folios, or too short");
+	if (wrong || ranges_walk.nr < 2)
+		return wrong;
+
+	ranges_max = 1 + ranges_walk.nr / 3;
+	wrong = run("some ranges", ranges_gup_fast, &want);
+	if (!wrong)
+		wrong = beginning("some ranges", &want, &ours);
+	if (!wrong && (want.nr == ours.nr || ranges_walk.nr != ranges_max))
+		wrong = FAIL("some ranges: %u, not %u", ranges_walk.nr, ranges_max);
+	ranges_max = 0;
+	return wrong;
+}
+
 static const char *check_world(const struct case_spec *c)
 {
 	unsigned long warnings = harness_warnings;
@@ -342,8 +371,12 @@ static const char *check_world(const struct case_spec *c)
 	wrong = run(reference_name, reference_gup_fast, &want);
 	if (!wrong)
 		wrong = check_same();
+	if (!wrong && (world.flags & FOLL_PIN) && !world.overflow)
+		wrong = check_ranges(c);
 	if (!wrong && c->strike)
-		wrong = check_struck(c);
+		wrong = check_struck(c, gup_fast);
+	if (!wrong && c->strike && (world.flags & FOLL_PIN))
+		wrong = check_struck(c, ranges_gup_fast);
 	if (!wrong && !world.may_warn && harness_warnings != warnings)
 		wrong = FAIL("warnings");
 	return wrong;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ranges, expanded, so that they can be compared with pages.
+ */
+#include "gup_fast_internal.h"
+#include "ranges.h"
+
+#define ROOM	4096
+
+static struct page_range room[ROOM];
+struct gup_ranges ranges_walk;
+unsigned int ranges_max;
+
+unsigned long ranges_gup_fast(unsigned long start, unsigned long end,
+			      unsigned int flags, struct page **pages)
+{
+	unsigned long nr = 0, taken;
+	unsigned int i, n;
+
+	ranges_walk = (struct gup_ranges){ .ranges = room, .max = ranges_max ?: ROOM };
+	taken = gup_fast_ranges(start, end, flags, &ranges_walk);
+	for (i = 0; i < ranges_walk.nr; i++)
+		for (n = 0; n < room[i].nr && nr < taken; n++)
+			pages[nr++] = room[i].page + n;
+	return nr == ranges_walk.nr_pages ? taken : -1UL;
+}
+
+/* Is each of one folio, and as long as it can be? */
+bool ranges_are_whole(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ranges_walk.nr; i++) {
+		struct folio *folio = page_folio(room[i].page);
+
+		if (!room[i].nr || folio_page_idx(folio, room[i].page) + room[i].nr >
+				   folio_nr_pages(folio))
+			return false;
+		if (i && page_folio(room[i - 1].page) == folio &&
+		    room[i - 1].page + room[i - 1].nr == room[i].page)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A direct read that ends in the middle of a block of the device gives back what it
+ * pinned of that block.
+ *
+ * The device is a loop device with blocks of four pages. The buffer is a huge page, of
+ * which only the first pages are mapped: the read pins these, and is cut at the last
+ * border of a block. Pins are counted by the system.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "kselftest_harness.h"
+#include "vm_util.h"
+
+#define BLOCK	4	/* pages */
+#define READ	16	/* pages */
+
+FIXTURE(dio_block_align) {
+	size_t page, huge;
+	char *buf;
+	int loop, fd;
+	char file[40];
+};
+
+/* Pins that are held now, by anybody */
+static long count_pins(void)
+{
+	long acquired = 0, released = 0, value;
+	char name[64];
+	FILE *f;
+
+	if (write_word("/proc/sys/vm/stat_refresh", "1"))
+		return -1;
+	f = fopen("/proc/vmstat", "r");
+	while (f && fscanf(f, "%63s %ld", name, &value) == 2) {
+		if (!strcmp(name, "nr_foll_pin_acquired"))
+			acquired = value;
+		if (!strcmp(name, "nr_foll_pin_released"))
+			released = value;
+	}
+	if (f)
+		fclose(f);
+	return acquired - released;
+}
+
+/* Returns the device, opened for direct I/O, or -1. */
+static int attach(int *loop, int file, size_t block)
+{
+	struct loop_config config = { .fd = file, .block_size = block };
+	int control = open("/dev/loop-control", O_RDWR), nr;
+	char name[32];
+
+	nr = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+	if (control >= 0)
+		close(control);
+	if (nr < 0)
+		return -1;
+	snprintf(name, sizeof(name), "/dev/loop%d", nr);
+	*loop = open(name, O_RDWR);
+	if (*loop < 0 || ioctl(*loop, LOOP_CONFIGURE, &config))
+		return -1;
+	return open(name, O_RDONLY | O_DIRECT);
+}
+
+FIXTURE_SETUP(dio_block_align)
+{
+	char *area;
+	int file;
+
+	self->page = psize();
+	self->huge = read_pmd_pagesize();
+	self->loop = self->fd = -1;
+	strcpy(self->file, "/tmp/dio_block_align.XXXXXX");
+	if (!self->huge)
+		SKIP(return, "no huge pages");
+	file = mkstemp(self->file);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, ftruncate(file, 16 * READ * self->page));
+	self->fd = attach(&self->loop, file, BLOCK * self->page);
+	close(file);
+	if (self->fd < 0)
+		SKIP(return, "no loop device with blocks larger than a page, or not root");
+
+	area = mmap(NULL, 2 * self->huge, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	self->buf = (char *)(((uintptr_t)area + self->huge - 1) & -self->huge);
+	madvise(self->buf, self->huge, MADV_HUGEPAGE);
+	memset(self->buf, 1, self->huge);
+	if (!check_huge_anon(self->buf, self->huge, 1, self->huge))
+		SKIP(return, "no huge page");
+}
+
+FIXTURE_TEARDOWN(dio_block_align)
+{
+	if (self->loop >= 0) {
+		ioctl(self->loop, LOOP_CLR_FD);
+		close(self->loop);
+	}
+	if (self->fd >= 0)
+		close(self->fd);
+	unlink(self->file);
+}
+
+/*
+ * The last of @iov is mapped so far only, and the others are @before pages. What is left
+ * of the last block is read by way of the page cache.
+ */
+static void read_cut(struct __test_metadata *_metadata, FIXTURE_DATA(dio_block_align) *self,
+		     struct iovec *iov, int nr, size_t before, size_t mapped)
+{
+	ssize_t ret = before + mapped < BLOCK ? -1 : (before + mapped) * self->page;
+	long pins = count_pins();
+
+	ASSERT_EQ(0, munmap(self->buf + mapped * self->page, READ * self->page));
+	EXPECT_EQ(ret, preadv(self->fd, iov, nr, 0));
+	EXPECT_EQ(pins, count_pins());
+}
+
+/* All of it is one bvec, which is made shorter by @mapped % BLOCK pages. */
+TEST_F(dio_block_align, shortened)
+{
+	struct iovec iov = { self->buf, READ * self->page };
+
+	for (size_t mapped = READ - 1; mapped > 0; mapped--)
+		read_cut(_metadata, self, &iov, 1, 0, mapped);
+}
+
+/* Two bvecs. The second has less than a block, and is dropped. */
+TEST_F(dio_block_align, dropped)
+{
+	struct iovec iov[2] = {
+		{ self->buf + 64 * self->page, 5 * self->page },
+		{ self->buf, 11 * self->page },
+	};
+
+	for (size_t mapped = 6; mapped > 0; mapped--)
+		read_cut(_metadata, self, iov, 2, 5, mapped);
+}
+
+TEST_HARNESS_MAIN
