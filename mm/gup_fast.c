@@ -473,7 +473,8 @@ static unsigned int gup_fast_small_take(struct gup_fast *g,
 		else
 			pages[i] = page;
 	}
-	g->pages = pages + i;
+	if (!GUP_FAST_RANGES)
+		g->pages = pages + i;
 	return i;
 }
 
@@ -814,38 +815,4 @@ unsigned long gup_fast(unsigned long start, unsigned long end,
 		sanity_check_pinned_pages(pages, nr);
 	return nr;
 }
-#else
-/**
- * gup_fast_ranges() - pin user pages of current without a lock, as ranges
- * @start: first address, page aligned
- * @end: behind the last address, page aligned, at most TASK_SIZE_MAX
- * @flags: FOLL_PIN, and other FOLL_* flags
- * @ranges: receives the pages, in order of address. They may be added to its last
- *	range, which @start follows then.
- *
- * As gup_fast(). Stops also when there is no room for another range.
- *
- * Context: Process context.
- * Return: The number of pages taken, from @start on without a gap; possibly 0.
- */
-unsigned long gup_fast_ranges(unsigned long start, unsigned long end,
-			      unsigned int flags, struct gup_ranges *ranges)
-{
-	unsigned int last_nr = ranges->nr ? ranges->ranges[ranges->nr - 1].nr : 0;
-	seqcount_t *fork_seq = &current->mm->write_protect_seq;
-	const struct gup_ranges before = *ranges;
-	unsigned int seq = 0;
-
-	VM_WARN_ON_ONCE(!(flags & FOLL_PIN) || (flags & FOLL_GET));
-
-	if (start >= end || !gup_fast_permitted(start, end) ||
-	    !raw_seqcount_try_begin(fork_seq, seq))
-		return 0;
-
-	gup_fast_range(start, end, flags, NULL, ranges);
-	/* As in gup_fast() */
-	if (read_seqcount_retry(fork_seq, seq))
-		gup_ranges_undo(ranges, &before, last_nr);
-	return ranges->nr_pages - before.nr_pages;
-}
-#endif /* GUP_FAST_RANGES */
+#endif /* !GUP_FAST_RANGES */

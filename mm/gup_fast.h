@@ -5,6 +5,7 @@
 #ifndef _MM_GUP_FAST_H
 #define _MM_GUP_FAST_H
 
+struct folio;
 struct gup_ranges;
 struct page;
 
@@ -27,6 +28,7 @@ static inline unsigned long gup_fast_ranges(unsigned long start, unsigned long e
 }
 #endif /* CONFIG_HAVE_GUP_FAST */
 
+void gup_put_folio(struct folio *folio, int refs, unsigned int flags);
 void gup_fast_unpin_user_pages(struct page **pages, unsigned long npages);
 void sanity_check_pinned_pages(struct page **pages, unsigned long npages);
 

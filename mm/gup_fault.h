@@ -22,13 +22,11 @@ struct page *follow_page_mask(struct vm_area_struct *vma, unsigned long address,
 int get_gate_page(struct mm_struct *mm, unsigned long address,
 		  unsigned int gup_flags, struct vm_area_struct **vma,
 		  struct page **page);
-void gup_put_folio(struct folio *folio, int refs, unsigned int flags);
 struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
 				      unsigned int flags, struct vm_area_struct **vmap);
 struct vm_area_struct *gup_vma_lookup(struct mm_struct *mm, unsigned long addr);
 void mm_set_has_pinned_flag(struct mm_struct *mm);
-bool is_valid_gup_args(struct page **pages, int *locked, unsigned int *gup_flags_p,
-		       unsigned int to_set);
+bool gup_ranges_flags_valid(unsigned int *gup_flags);
 bool vma_permits_fault(struct vm_area_struct *vma, unsigned int fault_flags);
 
 #endif /* _MM_GUP_FAULT_H */

@@ -3,7 +3,6 @@
  * Pin user memory as ranges: pages that are contiguous, of one folio, at a time. What a
  * walk finds in one piece, a huge page or a run of entries, is handed out in one piece.
  */
-#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/page_range.h>
@@ -18,26 +17,6 @@
 
 #define GUP_RANGES_FLAGS	(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
-
-/*
- * Give back what was added since @r was @before, and its last range had @last_nr pages.
- * fork() may have made them shared, so they are not checked.
- */
-void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
-		     unsigned int last_nr)
-{
-	struct page_range *range = r->ranges + before->nr;
-	struct page_range *end = r->ranges + r->nr;
-
-	if (before->nr && range[-1].nr > last_nr) {
-		gup_put_folio(page_folio(range[-1].page), range[-1].nr - last_nr, FOLL_PIN);
-		range[-1].nr = last_nr;
-	}
-	for (; range < end; range++)
-		gup_put_folio(page_folio(range->page), range->nr, FOLL_PIN);
-	r->nr = before->nr;
-	r->nr_pages = before->nr_pages;
-}
 
 /*
  * Some pages from @addr on, by faults. Returns their number, or an error. Out of line, as
@@ -61,13 +40,26 @@ static noinline long gup_ranges_slow(struct gup_ranges *r, unsigned long addr,
 	return ret;
 }
 
+static void gup_ranges_check(const struct gup_ranges *r)
+{
+	struct page *page;
+	unsigned int i, n;
+
+	for (i = 0; i < r->nr; i++) {
+		for (n = 0; n < r->ranges[i].nr; n++) {
+			page = r->ranges[i].page + n;
+			sanity_check_pinned_pages(&page, 1);
+		}
+	}
+}
+
 /**
  * pin_user_page_ranges_fast() - pin user pages of current, as ranges
  * @start: an address in the first page
  * @nr_pages: the number of pages
  * @gup_flags: FOLL_*, as for pin_user_pages_fast()
  * @ranges: where to put them, in order of address
- * @max_ranges: how many there is room for. So many pages are always enough.
+ * @max_ranges: how many there is room for. @nr_pages is always enough.
  * @nr_ranges: receives how many are in use; 0 with an error
  *
  * As pin_user_pages_fast(), for callers that would merge the pages again. Two ranges that
@@ -79,8 +71,9 @@ static noinline long gup_ranges_slow(struct gup_ranges *r, unsigned long addr,
  * fault.
  *
  * Return: the number of pages pinned, from the first on. It may be less than @nr_pages,
- * if a page could not be pinned, or if there is no room: that is so if @nr_ranges is
- * @max_ranges. 0 if @nr_pages or @max_ranges is 0. If the first page could not be pinned,
+ * if a page could not be pinned, or if there is no room for another range: then *@nr_ranges
+ * is @max_ranges, and a next page that needs a fault is not pinned even if it is of the
+ * last folio. 0 if @nr_pages or @max_ranges is 0. If the first page could not be pinned,
  *  -EINVAL	flags that are not allowed;
  *  -EOVERFLOW	the range wraps around;
  *  -EFAULT	it ends above the user address space;
@@ -91,13 +84,11 @@ long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 			       unsigned int max_ranges, unsigned int *nr_ranges)
 {
 	struct gup_ranges r = { .ranges = ranges, .max = max_ranges };
-	struct page *pages;	/* only to say that there is room */
 	unsigned long addr, len, end;
 	long ret = 0;
 
 	*nr_ranges = 0;
-	if (WARN_ON_ONCE(!ranges) ||
-	    !is_valid_gup_args(&pages, NULL, &gup_flags, FOLL_PIN) ||
+	if (WARN_ON_ONCE(!ranges) || !gup_ranges_flags_valid(&gup_flags) ||
 	    WARN_ON_ONCE(gup_flags & ~GUP_RANGES_FLAGS))
 		return -EINVAL;
 	mm_set_has_pinned_flag(current->mm);
@@ -119,10 +110,11 @@ long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 			break;
 		addr += ret * PAGE_SIZE;
 	}
+	if (IS_ENABLED(CONFIG_DEBUG_VM))
+		gup_ranges_check(&r);
 	*nr_ranges = r.nr;
 	return r.nr_pages ?: ret;
 }
-EXPORT_SYMBOL_GPL(pin_user_page_ranges_fast);
 
 /**
  * unpin_user_page_ranges() - release pages of pin_user_page_ranges_fast()
@@ -138,4 +130,3 @@ void unpin_user_page_ranges(const struct page_range *ranges, unsigned int nr_ran
 	for (range = ranges; range < ranges + nr_ranges; range++)
 		unpin_user_folio(page_folio(range->page), range->nr);
 }
-EXPORT_SYMBOL_GPL(unpin_user_page_ranges);

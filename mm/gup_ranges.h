@@ -17,10 +17,13 @@ struct gup_ranges {
 /* Does @page follow the last range, in the same folio? That has references. */
 static inline bool gup_ranges_continues(const struct gup_ranges *r, struct page *page)
 {
-	const struct page_range *last = &r->ranges[r->nr - 1];
+	const struct page_range *last;
 	struct folio *folio;
 
-	if (!r->nr || page != last->page + last->nr)
+	if (!r->nr)
+		return false;
+	last = &r->ranges[r->nr - 1];
+	if (page != last->page + last->nr)
 		return false;
 	folio = page_folio(last->page);
 	return folio_page_idx(folio, last->page) + last->nr < folio_nr_pages(folio);
@@ -49,8 +52,5 @@ static inline void gup_ranges_add(struct gup_ranges *r, struct page *page, unsig
 	r->ranges[r->nr - 1].nr += nr;
 	r->nr_pages += nr;
 }
-
-void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
-		     unsigned int last_nr);
 
 #endif /* _MM_GUP_RANGES_H */

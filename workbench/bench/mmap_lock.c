@@ -7,7 +7,8 @@
  *		pinned, 512 pages a call, as a tracepoint counts it
  *	mmap_lock threads RUNS
  *		time for each page while 4 threads pin memory that was never touched, 512
- *		pages a call, and a fifth one maps and unmaps a page all the time
+ *		pages a call; alone, and while a fifth one maps and unmaps a page all the
+ *		time
  *
  * Prints "KEY UNIT VALUE", a line for each run.
  */
@@ -92,16 +93,12 @@ static void *mapper(void *arg)
 	return arg;
 }
 
-static void threads(void)
+static uint64_t pin_by_threads(void)
 {
 	char *p = map_at(NULL, THREADS * A_THREAD);
-	pthread_t other, thread[THREADS];
+	pthread_t thread[THREADS];
 	uint64_t ns;
 
-	stop = false;
-	mapped = 0;
-	if (pthread_create(&other, NULL, mapper, NULL))
-		errx(1, "no thread");
 	ns = now_ns();
 	for (int i = 0; i < THREADS; i++)
 		if (pthread_create(&thread[i], NULL, pinner, p + i * A_THREAD))
@@ -109,11 +106,26 @@ static void threads(void)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	ns = now_ns() - ns;
+	munmap(p, THREADS * A_THREAD);
+	return ns;
+}
+
+static void threads(void)
+{
+	double pages = THREADS * A_THREAD / getpagesize();
+	pthread_t other;
+	uint64_t ns;
+
+	printf("threads/pin-alone ns/page %.0f\n", pin_by_threads() / pages);
+	stop = false;
+	mapped = 0;
+	if (pthread_create(&other, NULL, mapper, NULL))
+		errx(1, "no thread");
+	ns = pin_by_threads();
 	stop = true;
 	pthread_join(other, NULL);
-	printf("threads/pin ns/page %.0f\n", (double)ns / (THREADS * A_THREAD / getpagesize()));
+	printf("threads/pin ns/page %.0f\n", ns / pages);
 	printf("threads/map ns %.0f\n", (double)ns / (mapped ?: 1));
-	munmap(p, THREADS * A_THREAD);
 }
 
 int main(int argc, char **argv)

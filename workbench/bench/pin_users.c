@@ -6,14 +6,11 @@
  *		instructions to register a buffer of 64 MiB with io_uring
  *	pin_users read KIB 4K|64K|THP|hugetlb FILE
  *		instructions of a direct read of so much of FILE, in one call
- *	pin_users bios MIB hugetlb DEVICE
- *		requests that a direct read of so much of DEVICE, in one call, ends in
  *
  * All of the memory is there. Which folios madvise() brings is set in sysfs.
  * Under -icount one nanosecond is one instruction. The least of several runs.
  */
 #define _GNU_SOURCE
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -35,9 +32,11 @@ static char *memory(const char *what, size_t size)
 {
 	int huge = strcmp(what, "hugetlb") ? 0 : MAP_HUGETLB;
 	size_t align = read_pmd_size();
-	char *p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | huge, -1, 0);
+	char *p;
 
+	size = (size + align - 1) & -align;
+	p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | huge, -1, 0);
 	if (p == MAP_FAILED)
 		err(1, "mmap");
 	p = (char *)(((uintptr_t)p + align - 1) & -align);
@@ -67,22 +66,6 @@ static uint64_t time_read(int fd, char *p, size_t size)
 	if (pread(fd, p, size, 0) != (ssize_t)size)
 		err(1, "pread");
 	return now_ns() - start;
-}
-
-/* Reads that a device has completed: the first field of its stat file. */
-static unsigned long requests(const char *device)
-{
-	const char *name = strrchr(device, '/');
-	unsigned long reads;
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/stat", name ? name + 1 : device);
-	f = fopen(path, "r");
-	if (!f || fscanf(f, "%lu", &reads) != 1)
-		err(1, "%s", path);
-	fclose(f);
-	return reads;
 }
 
 static int open_direct(const char *file)
@@ -119,15 +102,8 @@ int main(int argc, char **argv)
 			ns = time_read(fd, p, size);
 			best = ns < best ? ns : best;
 		}
-	} else if (argc == 5 && !strcmp(argv[1], "bios")) {
-		size = strtoul(argv[2], NULL, 0) * MB;
-		p = memory(argv[3], size);
-		fd = open_direct(argv[4]);
-		best = requests(argv[4]);
-		time_read(fd, p, size);
-		best = requests(argv[4]) - best;
 	} else {
-		errx(1, "usage: pin_users register MEMORY, read KIB MEMORY FILE, or bios MIB MEMORY DEVICE");
+		errx(1, "usage: pin_users register MEMORY, or read KIB MEMORY FILE");
 	}
 	printf("%llu\n", (unsigned long long)best);
 	return 0;

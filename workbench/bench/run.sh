@@ -105,7 +105,7 @@ page_kib=$(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps)
 pmd_kib=$(($(cat $thp/hpage_pmd_size) / 1024))
 echo 4294967295 >$thp/khugepaged/scan_sleep_millisecs
 has_ranges=0
-gup_ranges -R -m 2 >/tmp/out 2>&1 && has_ranges=1
+gup_ranges -R -m 2 2>&1 | grep -q 'Time: get' && has_ranges=1
 while read -r size kib m1 m16 m512 program; do
 	case $size in
 	''|'#'*) continue ;;
@@ -164,5 +164,5 @@ for what in 4K 64K THP hugetlb; do
 	figure uring/register/64M/$what insn pin_users register $what
 	figure dio/read/1M/$what insn pin_users read 1024 $what /dev/nullb0
 done
-figure dio/requests/64M/hugetlb times pin_users bios 64 hugetlb /dev/nullb0
+figure dio/read/64M/hugetlb insn pin_users read 65536 hugetlb /dev/nullb0
 echo "BENCH done"

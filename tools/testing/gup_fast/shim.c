@@ -12,7 +12,6 @@
 #include "../../../mm/gup_fast.h"
 #ifdef HARNESS_DEBUG
 #include "../../../mm/lockless_walk_debug.h"
-#include "gup_fast_internal.h"
 #endif
 
 __thread struct task_struct harness_task;
@@ -91,46 +90,24 @@ void gup_fast_unpin_user_pages(struct page **pages, unsigned long npages)
 {
 	unsigned long i;
 
-	for (i = 0; i < npages; i++) {
-		struct folio *folio = page_folio(pages[i]);
+	for (i = 0; i < npages; i++)
+		gup_put_folio(page_folio(pages[i]), 1, FOLL_PIN);
+}
 
-		if (is_zero_page(pages[i]))
-			continue;
-		node_stat_mod_folio(folio, NR_FOLL_PIN_RELEASED, 1);
-		if (folio_has_pincount(folio))
-			atomic_sub(1, &folio->_pincount);
-		folio_put_refs(folio, folio_has_pincount(folio) ? 1 : GUP_PIN_COUNTING_BIAS);
-	}
+void gup_put_folio(struct folio *folio, int refs, unsigned int flags)
+{
+	if (is_zero_folio(folio))
+		return;
+	node_stat_mod_folio(folio, NR_FOLL_PIN_RELEASED, refs);
+	if (folio_has_pincount(folio))
+		atomic_sub(refs, &folio->_pincount);
+	else
+		refs *= GUP_PIN_COUNTING_BIAS;
+	folio_put_refs(folio, refs);
 }
 
 void sanity_check_pinned_pages(struct page **pages, unsigned long npages)
 {
-}
-
-static void unpin_range(const struct page_range *range, unsigned int from)
-{
-	struct page *page;
-	unsigned int i;
-
-	for (i = from; i < range->nr; i++) {
-		page = range->page + i;
-		gup_fast_unpin_user_pages(&page, 1);
-	}
-}
-
-void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
-		     unsigned int last_nr)
-{
-	unsigned int i;
-
-	if (before->nr) {
-		unpin_range(&r->ranges[before->nr - 1], last_nr);
-		r->ranges[before->nr - 1].nr = last_nr;
-	}
-	for (i = before->nr; i < r->nr; i++)
-		unpin_range(&r->ranges[i], 0);
-	r->nr = before->nr;
-	r->nr_pages = before->nr_pages;
 }
 
 #ifdef HARNESS_DEBUG

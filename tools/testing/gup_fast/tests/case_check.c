@@ -345,6 +345,12 @@ static const char *check_ranges(const struct case_spec *c)
 		wrong = FAIL("ranges: %lu pages, not %lu", want.nr, ours.nr);
 	if (!wrong && !ranges_are_whole())
 		wrong = FAIL("ranges: one is of two folios, or too short");
+	if (!wrong)
+		wrong = run("ranges and fork()", ranges_forked, &want);
+	if (!wrong)
+		wrong = beginning("ranges and fork()", &want, &ours);
+	if (!wrong)
+		wrong = run("ranges", ranges_gup_fast, &want);
 	if (wrong || ranges_walk.nr < 2)
 		return wrong;
 

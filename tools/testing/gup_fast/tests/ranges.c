@@ -3,6 +3,7 @@
  * Ranges, expanded, so that they can be compared with pages.
  */
 #include "gup_fast_internal.h"
+#include "harness.h"
 #include "ranges.h"
 
 #define ROOM	4096
@@ -11,18 +12,44 @@ static struct page_range room[ROOM];
 struct gup_ranges ranges_walk;
 unsigned int ranges_max;
 
-unsigned long ranges_gup_fast(unsigned long start, unsigned long end,
-			      unsigned int flags, struct page **pages)
+static unsigned long expand(unsigned long taken, struct page **pages)
 {
-	unsigned long nr = 0, taken;
+	unsigned long nr = 0;
 	unsigned int i, n;
 
-	ranges_walk = (struct gup_ranges){ .ranges = room, .max = ranges_max ?: ROOM };
-	taken = gup_fast_ranges(start, end, flags, &ranges_walk);
 	for (i = 0; i < ranges_walk.nr; i++)
 		for (n = 0; n < room[i].nr && nr < taken; n++)
 			pages[nr++] = room[i].page + n;
 	return nr == ranges_walk.nr_pages ? taken : -1UL;
+}
+
+unsigned long ranges_gup_fast(unsigned long start, unsigned long end,
+			      unsigned int flags, struct page **pages)
+{
+	ranges_walk = (struct gup_ranges){ .ranges = room, .max = ranges_max ?: ROOM };
+	return expand(gup_fast_ranges(start, end, flags, &ranges_walk), pages);
+}
+
+static void fork_now(int window)
+{
+	current->mm->write_protect_seq.sequence += 2;
+}
+
+/*
+ * The second half is pinned while fork() is at work, and given back: also what became part
+ * of the last range of the first half. Returns what is left.
+ */
+unsigned long ranges_forked(unsigned long start, unsigned long end,
+			    unsigned int flags, struct page **pages)
+{
+	unsigned long mid = start + (end - start) / 2 / PAGE_SIZE * PAGE_SIZE, taken, more;
+
+	ranges_walk = (struct gup_ranges){ .ranges = room, .max = ROOM };
+	taken = gup_fast_ranges(start, mid, flags, &ranges_walk);
+	harness_hooks.delay = fork_now;
+	more = gup_fast_ranges(start + taken * PAGE_SIZE, end, flags, &ranges_walk);
+	harness_hooks.delay = NULL;
+	return more ? -1UL : expand(taken, pages);
 }
 
 /* Is each of one folio, and as long as it can be? */

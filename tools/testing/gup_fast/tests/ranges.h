@@ -12,6 +12,8 @@ extern unsigned int ranges_max;		/* that there is room for, or 0 */
 
 unsigned long ranges_gup_fast(unsigned long start, unsigned long end,
 			      unsigned int flags, struct page **pages);
+unsigned long ranges_forked(unsigned long start, unsigned long end,
+			    unsigned int flags, struct page **pages);
 bool ranges_are_whole(void);
 
 #endif /* _GUP_FAST_RANGES_H */

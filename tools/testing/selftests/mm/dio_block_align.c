@@ -3,9 +3,9 @@
  * A direct read that ends in the middle of a block of the device gives back what it
  * pinned of that block.
  *
- * The device is a loop device with blocks of four pages. The buffer is a huge page, of
- * which only the first pages are mapped: the read pins these, and is cut at the last
- * border of a block. Pins are counted by the system.
+ * The device is a loop device. The buffer is a huge page, of which only some pages are
+ * mapped: the read pins these, and is cut at the last border of a block. Pins are those of
+ * the whole system: nothing else may do direct I/O meanwhile.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,15 +22,20 @@
 #include "kselftest_harness.h"
 #include "vm_util.h"
 
-#define BLOCK	4	/* pages */
 #define READ	16	/* pages */
 
 FIXTURE(dio_block_align) {
 	size_t page, huge;
 	char *buf;
 	int loop, fd;
-	char file[40];
 };
+
+FIXTURE_VARIANT(dio_block_align) {
+	size_t block;	/* of the device, in pages */
+};
+
+FIXTURE_VARIANT_ADD(dio_block_align, block_of_four_pages) { .block = 4 };
+FIXTURE_VARIANT_ADD(dio_block_align, block_of_one_page) { .block = 1 };
 
 /* Pins that are held now, by anybody */
 static long count_pins(void)
@@ -56,7 +61,11 @@ static long count_pins(void)
 /* Returns the device, opened for direct I/O, or -1. */
 static int attach(int *loop, int file, size_t block)
 {
-	struct loop_config config = { .fd = file, .block_size = block };
+	struct loop_config config = {
+		.fd = file,
+		.block_size = block,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
 	int control = open("/dev/loop-control", O_RDWR), nr;
 	char name[32];
 
@@ -67,26 +76,31 @@ static int attach(int *loop, int file, size_t block)
 		return -1;
 	snprintf(name, sizeof(name), "/dev/loop%d", nr);
 	*loop = open(name, O_RDWR);
-	if (*loop < 0 || ioctl(*loop, LOOP_CONFIGURE, &config))
+	if (*loop < 0)
 		return -1;
+	if (ioctl(*loop, LOOP_CONFIGURE, &config)) {
+		close(*loop);
+		*loop = -1;
+		return -1;
+	}
 	return open(name, O_RDONLY | O_DIRECT);
 }
 
 FIXTURE_SETUP(dio_block_align)
 {
-	char *area;
+	char name[] = "/tmp/dio_block_align.XXXXXX", *area;
 	int file;
 
 	self->page = psize();
 	self->huge = read_pmd_pagesize();
 	self->loop = self->fd = -1;
-	strcpy(self->file, "/tmp/dio_block_align.XXXXXX");
 	if (!self->huge)
 		SKIP(return, "no huge pages");
-	file = mkstemp(self->file);
+	file = mkstemp(name);
 	ASSERT_LE(0, file);
+	unlink(name);
 	ASSERT_EQ(0, ftruncate(file, 16 * READ * self->page));
-	self->fd = attach(&self->loop, file, BLOCK * self->page);
+	self->fd = attach(&self->loop, file, variant->block * self->page);
 	close(file);
 	if (self->fd < 0)
 		SKIP(return, "no loop device with blocks larger than a page, or not root");
@@ -103,13 +117,10 @@ FIXTURE_SETUP(dio_block_align)
 
 FIXTURE_TEARDOWN(dio_block_align)
 {
-	if (self->loop >= 0) {
-		ioctl(self->loop, LOOP_CLR_FD);
-		close(self->loop);
-	}
 	if (self->fd >= 0)
 		close(self->fd);
-	unlink(self->file);
+	if (self->loop >= 0)
+		close(self->loop);
 }
 
 /*
@@ -117,9 +128,9 @@ FIXTURE_TEARDOWN(dio_block_align)
  * of the last block is read by way of the page cache.
  */
 static void read_cut(struct __test_metadata *_metadata, FIXTURE_DATA(dio_block_align) *self,
-		     struct iovec *iov, int nr, size_t before, size_t mapped)
+		     size_t block, struct iovec *iov, int nr, size_t before, size_t mapped)
 {
-	ssize_t ret = before + mapped < BLOCK ? -1 : (before + mapped) * self->page;
+	ssize_t ret = before + mapped < block ? -1 : (before + mapped) * self->page;
 	long pins = count_pins();
 
 	ASSERT_EQ(0, munmap(self->buf + mapped * self->page, READ * self->page));
@@ -127,13 +138,13 @@ static void read_cut(struct __test_metadata *_metadata, FIXTURE_DATA(dio_block_a
 	EXPECT_EQ(pins, count_pins());
 }
 
-/* All of it is one bvec, which is made shorter by @mapped % BLOCK pages. */
+/* All of it is one bvec, which is made shorter: by up to three pages. */
 TEST_F(dio_block_align, shortened)
 {
 	struct iovec iov = { self->buf, READ * self->page };
 
 	for (size_t mapped = READ - 1; mapped > 0; mapped--)
-		read_cut(_metadata, self, &iov, 1, 0, mapped);
+		read_cut(_metadata, self, variant->block, &iov, 1, 0, mapped);
 }
 
 /* Two bvecs. The second has less than a block, and is dropped. */
@@ -145,7 +156,21 @@ TEST_F(dio_block_align, dropped)
 	};
 
 	for (size_t mapped = 6; mapped > 0; mapped--)
-		read_cut(_metadata, self, iov, 2, 5, mapped);
+		read_cut(_metadata, self, variant->block, iov, 2, 5, mapped);
+}
+
+/* One bvec, of 1 KiB that lies in two pages, is dropped. */
+TEST_F(dio_block_align, across_pages)
+{
+	struct iovec iov[2] = {
+		{ self->buf + self->page - 512, 1024 },
+		{ self->buf + 2 * self->page, self->page - 1024 },
+	};
+	long pins = count_pins();
+
+	ASSERT_EQ(0, munmap(self->buf + 2 * self->page, READ * self->page));
+	EXPECT_EQ(-1, preadv(self->fd, iov, 2, 0));
+	EXPECT_EQ(pins, count_pins());
 }
 
 TEST_HARNESS_MAIN
