@@ -214,15 +214,17 @@ static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
 		    struct page *page, unsigned long page_mask)
 {
 	unsigned long nr = min(1 + (~(g->addr >> PAGE_SHIFT) & page_mask), g->nr);
+	struct page **pages = g->pages;
+	unsigned long addr = g->addr;
 	unsigned long i;
 
-	if (g->pages && nr > 1 && try_grab_folio(page_folio(page), nr - 1, g->flags)) {
+	if (pages && nr > 1 && try_grab_folio(page_folio(page), nr - 1, g->flags)) {
 		gup_put_folio(page_folio(page), 1, g->flags);
 		return -EFAULT;
 	}
-	for (i = 0; g->pages && i < nr; i++) {
-		g->pages[i] = page + i;
-		flush_anon_page(vma, page + i, g->addr + i * PAGE_SIZE);
+	for (i = 0; pages && i < nr; i++) {
+		pages[i] = page + i;
+		flush_anon_page(vma, page + i, addr + i * PAGE_SIZE);
 		flush_dcache_page(page + i);
 	}
 	gup_advance(g, nr);

@@ -120,8 +120,11 @@ while read -r size kib m1 m16 m512 program; do
 			row "gup/$what/$n/$size" $flag "$n" "$size" "$kib" "$mib" $program
 		done
 	done
+	case $program in
+	gup_test*) program=gup_ranges${program#gup_test} ;;
+	esac
 	# shellcheck disable=SC2086
-	row "ranges/pin/512/$size" -R 512 "$size" "$kib" "$m512" $(echo "$program" | sed 's/^gup_test/gup_ranges/')
+	row "ranges/pin/512/$size" -R 512 "$size" "$kib" "$m512" $program
 done </bench/sizes.tsv
 figure pt/reclaim-vmpte % pt_reclaim all
 set_thp 0
