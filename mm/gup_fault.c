@@ -214,9 +214,8 @@ static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
 		    struct page *page, unsigned long page_mask)
 {
 	unsigned long nr = min(1 + (~(g->addr >> PAGE_SHIFT) & page_mask), g->nr);
+	unsigned long addr = g->addr, i;
 	struct page **pages = g->pages;
-	unsigned long addr = g->addr;
-	unsigned long i;
 
 	if (pages && nr > 1 && try_grab_folio(page_folio(page), nr - 1, g->flags)) {
 		gup_put_folio(page_folio(page), 1, g->flags);
