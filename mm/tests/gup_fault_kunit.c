@@ -55,7 +55,7 @@ struct fault_test {
 static struct fault_test *ft;
 
 /* VMAs may have them still when a test has ended. */
-static struct vm_operations_struct file_ops, driver_ops;
+static struct vm_operations_struct file_ops, driver_ops, tracked_ops;
 
 static int gup_fault_init(struct kunit *test)
 {
@@ -201,6 +201,12 @@ static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
 	return VM_FAULT_RETRY;
 }
 
+static vm_fault_t tracked_mkwrite(struct vm_fault *vmf)
+{
+	folio_lock(page_folio(vmf->page));
+	return VM_FAULT_LOCKED;
+}
+
 static void map_file_of(struct kunit *test, unsigned long pages,
 			struct vm_operations_struct *ops)
 {
@@ -216,6 +222,8 @@ static void map_file_of(struct kunit *test, unsigned long pages,
 	ft->shmem = vma->vm_ops;
 	*ops = *vma->vm_ops;
 	ops->fault = fault_ops_fault;
+	if (ops == &tracked_ops)
+		ops->page_mkwrite = tracked_mkwrite;
 	/* A handler without this has not been audited for the VMA lock. */
 	if (ops == &driver_ops)
 		ops->map_pages = NULL;
@@ -226,6 +234,12 @@ static void map_file_of(struct kunit *test, unsigned long pages,
 static void map_file(struct kunit *test)
 {
 	map_file_of(test, NR, &file_ops);
+}
+
+/* Of a file system that wants to know when pages become dirty */
+static void map_tracked(struct kunit *test)
+{
+	map_file_of(test, NR, &tracked_ops);
 }
 
 static void map_eof_at_3(struct kunit *test)
@@ -410,6 +424,10 @@ static const struct row {
 	{ "poison, not asked for", map_poison_at_0, FOLL_GET, -EFAULT },
 	{ "file", map_file, FOLL_PIN | FOLL_WRITE, NR },
 	{ "file, anonymous wanted", map_file, FOLL_PIN | FOLL_ANON, -EFAULT },
+	{ "file, dirty pages tracked", map_tracked, FOLL_PIN | FOLL_WRITE, NR },
+	{ "file, dirty pages tracked, longterm", map_tracked,
+	  FOLL_PIN | FOLL_WRITE | FOLL_LONGTERM, -EFAULT },
+	{ "file, dirty pages tracked, longterm read", map_tracked, FOLL_PIN | FOLL_LONGTERM, NR },
 	{ "end of file", map_eof_at_3, FOLL_PIN | FOLL_WRITE, 3 },
 	{ "end of file first", map_eof_at_0, FOLL_PIN | FOLL_WRITE, -EFAULT },
 	{ "driver", map_driver, FOLL_PIN | FOLL_WRITE, NR, true },
