@@ -21,10 +21,8 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
-#include <mm/gup_test.h>
-#include "pt_util.h"
+#include "gup_util.h"
 
 #define RUNS		5
 #define A_CALL		512	/* pages */
@@ -46,25 +44,6 @@ static volatile bool stop;
 static uint64_t longest;
 static char *target;		/* a page that the thread reads */
 static int mem = -1;		/* /proc/self/mem, or -1 for process_vm_readv() */
-
-/* Pins are released before it returns. Returns how long pinning took. */
-static uint64_t pin(char *p, size_t size, size_t pages_a_call)
-{
-	struct gup_test test = {
-		.addr = (uintptr_t)p,
-		.size = size,
-		.nr_pages_per_call = pages_a_call,
-		.gup_flags = 1,	/* FOLL_WRITE */
-	};
-	int fd = open("/sys/kernel/debug/gup_test", O_RDWR);
-
-	if (fd < 0 || ioctl(fd, PIN_FAST_BENCHMARK, &test))
-		err(1, "gup_test");
-	if (test.size != size)
-		errx(1, "pinned %llu bytes of %zu", (unsigned long long)test.size, size);
-	close(fd);
-	return test.get_delta_usec * 1000;
-}
 
 static uint64_t populate(char *p, size_t size)
 {

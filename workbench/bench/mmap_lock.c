@@ -7,7 +7,7 @@
  *		pinned, 512 pages a call, as a tracepoint counts it
  *	mmap_lock threads RUNS
  *		time for each page while 4 threads pin memory that was never touched, 512
- *		pages a call; alone, and while a fifth one maps and unmaps a page all the
+ *		pages a call; alone, and while a fifth one maps and unmaps 1 MiB all the
  *		time
  *
  * Prints "KEY UNIT VALUE", a line for each run.
@@ -16,9 +16,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <mm/gup_test.h>
-#include "pt_util.h"
+#include "gup_util.h"
 
 #define EVENT		"mmap_lock_acquire_returned"
 #define A_CALL		512	/* pages */
@@ -28,23 +26,6 @@
 
 static volatile bool stop;
 static unsigned long mapped;
-
-static void pin(char *p, size_t size)
-{
-	struct gup_test test = {
-		.addr = (uintptr_t)p,
-		.size = size,
-		.nr_pages_per_call = A_CALL,
-		.gup_flags = 1,	/* FOLL_WRITE */
-	};
-	int fd = open("/sys/kernel/debug/gup_test", O_RDWR);
-
-	if (fd < 0 || ioctl(fd, PIN_FAST_BENCHMARK, &test))
-		err(1, "gup_test");
-	if (test.size != size)
-		errx(1, "pinned %llu bytes of %zu", (unsigned long long)test.size, size);
-	close(fd);
-}
 
 static unsigned long events(void)
 {
@@ -73,14 +54,14 @@ static void count(void)
 	if (!events())
 		errx(1, "no event");
 	write_to(TRACING "trace", "");
-	pin(p, COUNTED);
+	pin(p, COUNTED, A_CALL);
 	write_to(TRACING "events/mmap_lock/" EVENT "/enable", "0");
 	printf("mmap_lock/pin-1G times %lu\n", events());
 }
 
 static void *pinner(void *p)
 {
-	pin(p, A_THREAD);
+	pin(p, A_THREAD, A_CALL);
 	return NULL;
 }
 
