@@ -13,6 +13,7 @@
 #include <linux/mman.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
+#include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
@@ -362,6 +363,9 @@ static void release(struct kunit *test, long nr, unsigned int flags)
 	u32 value;
 	long i;
 
+	/* LRU batches have references, too, and may be drained at any time. */
+	if (nr > 0)
+		lru_add_drain_all();
 	for (i = 0; i < nr; i++) {
 		struct page *page = ft->pages[i];
 		bool zero = is_zero_folio(page_folio(page));
