@@ -56,7 +56,7 @@ unsigned long gup_fast_ranges(unsigned long start, unsigned long end,
 		return 0;
 
 	gup_fast_range(start, end, flags, NULL, ranges);
-	/* As in gup_fast() */
+	/* Pairs with smp_mb() in copy_page_range(), as in gup_fast(). */
 	if (read_seqcount_retry(fork_seq, seq))
 		gup_ranges_undo(ranges, &before, last_nr);
 	return ranges->nr_pages - before.nr_pages;
