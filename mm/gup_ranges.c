@@ -6,37 +6,57 @@
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/page_range.h>
+#include <linux/slab.h>
 
 #include "gup_fast.h"
 #include "gup_fault.h"
 #include "gup_ranges.h"
 #include "internal.h"
 
-/* Pages of the slow path that are pinned before the fast walk is tried again. */
-#define GUP_RANGES_SLOW		64
+/* Pages that the slow path pins before the fast walk is tried again. */
+#define GUP_RANGES_SLOW		(PAGE_SIZE / sizeof(struct page *))
 
 #define GUP_RANGES_FLAGS	(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
 
-/*
- * Some pages from @addr on, by faults. Returns their number, or an error. Out of line, as
- * INIT_STACK_ALL_ZERO would clear the array in each call, even if all pages are there.
- */
-static noinline long gup_ranges_slow(struct gup_ranges *r, unsigned long addr,
-				     unsigned long nr, unsigned int flags)
+/* How many pages there is room for, if all are of the last folio or there are ranges left */
+static unsigned long gup_ranges_left(const struct gup_ranges *r)
 {
-	struct page *pages[GUP_RANGES_SLOW];
+	const struct page_range *last;
+	struct folio *folio;
+
+	if (r->nr < r->max)
+		return ULONG_MAX;
+	if (!r->nr)
+		return 0;
+	last = &r->ranges[r->nr - 1];
+	folio = page_folio(last->page);
+	return folio_nr_pages(folio) - folio_page_idx(folio, last->page) - last->nr;
+}
+
+/* Some pages from @addr on, by faults. Returns their number, or an error. */
+static long gup_ranges_slow(struct mm_struct *mm, struct gup_ranges *r,
+			    unsigned long addr, unsigned long nr, unsigned int flags)
+{
+	struct page **pages;
 	int locked = 0;
 	long ret, i;
 
-	/* Each of them may need a range of its own. */
-	nr = min3(nr, GUP_RANGES_SLOW, r->max - r->nr);
+	nr = min3(nr, GUP_RANGES_SLOW, gup_ranges_left(r));
 	if (!nr)
 		return 0;
-	ret = __gup_longterm_locked(current->mm, addr, nr, pages, &locked,
+	pages = kmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	ret = __gup_longterm_locked(mm, addr, nr, pages, &locked,
 				    flags | FOLL_TOUCH | FOLL_UNLOCKABLE);
-	for (i = 0; i < ret; i++)
+	for (i = 0; i < ret && gup_ranges_room(r, pages[i]); i++)
 		gup_ranges_add(r, pages[i], 1);
+	if (i < ret) {
+		unpin_user_pages(pages + i, ret - i);
+		ret = i;
+	}
+	kfree(pages);
 	return ret;
 }
 
@@ -51,6 +71,20 @@ static void gup_ranges_check(const struct gup_ranges *r)
 			sanity_check_pinned_pages(&page, 1);
 		}
 	}
+}
+
+static bool gup_ranges_valid(const struct gup_ranges *r, unsigned int *flags)
+{
+	return !WARN_ON_ONCE(!r->ranges) && gup_ranges_flags_valid(flags) &&
+	       !WARN_ON_ONCE(*flags & ~GUP_RANGES_FLAGS);
+}
+
+static long gup_ranges_done(const struct gup_ranges *r, unsigned int *nr_ranges, long ret)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_VM))
+		gup_ranges_check(r);
+	*nr_ranges = r->nr;
+	return r->nr_pages ?: ret;
 }
 
 /**
@@ -72,11 +106,11 @@ static void gup_ranges_check(const struct gup_ranges *r)
  *
  * Return: the number of pages pinned, from the first on. It may be less than @nr_pages,
  * if a page could not be pinned, or if there is no room for another range: then *@nr_ranges
- * is @max_ranges, and a next page that needs a fault is not pinned even if it is of the
- * last folio. 0 if @nr_pages or @max_ranges is 0. If the first page could not be pinned,
+ * is @max_ranges. 0 if @nr_pages or @max_ranges is 0. If the first page could not be pinned,
  *  -EINVAL	flags that are not allowed;
  *  -EOVERFLOW	the range wraps around;
  *  -EFAULT	it ends above the user address space;
+ *  -ENOMEM	no memory for an array of pages;
  * or an error of pin_user_pages_fast().
  */
 long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
@@ -88,8 +122,7 @@ long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 	long ret = 0;
 
 	*nr_ranges = 0;
-	if (WARN_ON_ONCE(!ranges) || !gup_ranges_flags_valid(&gup_flags) ||
-	    WARN_ON_ONCE(gup_flags & ~GUP_RANGES_FLAGS))
+	if (!gup_ranges_valid(&r, &gup_flags))
 		return -EINVAL;
 	mm_set_has_pinned_flag(current->mm);
 	might_lock_read(&current->mm->mmap_lock);
@@ -105,19 +138,60 @@ long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 		addr += gup_fast_ranges(addr, end, gup_flags, &r) * PAGE_SIZE;
 		if (addr == end)
 			break;
-		ret = gup_ranges_slow(&r, addr, (end - addr) >> PAGE_SHIFT, gup_flags);
+		ret = gup_ranges_slow(current->mm, &r, addr, (end - addr) >> PAGE_SHIFT,
+				      gup_flags);
 		if (ret <= 0)
 			break;
 		addr += ret * PAGE_SIZE;
 	}
-	if (IS_ENABLED(CONFIG_DEBUG_VM))
-		gup_ranges_check(&r);
-	*nr_ranges = r.nr;
-	return r.nr_pages ?: ret;
+	return gup_ranges_done(&r, nr_ranges, ret);
 }
+EXPORT_SYMBOL_GPL(pin_user_page_ranges_fast);
 
 /**
- * unpin_user_page_ranges() - release pages of pin_user_page_ranges_fast()
+ * pin_user_page_ranges_remote() - pin pages of another process, as ranges
+ * @mm: its mm. The caller holds mm_users.
+ * @start: an address in the first page
+ * @nr_pages: the number of pages
+ * @gup_flags: FOLL_*, as for pin_user_page_ranges_fast()
+ * @ranges: where to put them, in order of address
+ * @max_ranges: how many there is room for. @nr_pages is always enough.
+ * @nr_ranges: receives how many are in use; 0 with an error
+ *
+ * As pin_user_page_ranges_fast(), without the fast walk, and protection keys do not
+ * matter.
+ *
+ * Context: Process context. No lock of @mm is held. Sleeps.
+ *
+ * Return: the number of pages pinned, from the first on, as
+ * pin_user_page_ranges_fast() does. If the first page could not be pinned, -EINVAL for
+ * flags that are not allowed, -ENOMEM without memory for an array of pages, or an error
+ * of pin_user_pages_remote_unlocked().
+ */
+long pin_user_page_ranges_remote(struct mm_struct *mm, unsigned long start,
+				 unsigned long nr_pages, unsigned int gup_flags,
+				 struct page_range *ranges, unsigned int max_ranges,
+				 unsigned int *nr_ranges)
+{
+	struct gup_ranges r = { .ranges = ranges, .max = max_ranges };
+	long ret = 0;
+
+	*nr_ranges = 0;
+	if (!gup_ranges_valid(&r, &gup_flags))
+		return -EINVAL;
+
+	while (r.nr_pages < nr_pages) {
+		ret = gup_ranges_slow(mm, &r, start + r.nr_pages * PAGE_SIZE,
+				      nr_pages - r.nr_pages, gup_flags | FOLL_REMOTE);
+		if (ret <= 0)
+			break;
+	}
+	return gup_ranges_done(&r, nr_ranges, ret);
+}
+EXPORT_SYMBOL_GPL(pin_user_page_ranges_remote);
+
+/**
+ * unpin_user_page_ranges() - release pages that were pinned as ranges
  * @ranges: the ranges
  * @nr_ranges: the number of ranges
  *
@@ -130,3 +204,4 @@ void unpin_user_page_ranges(const struct page_range *ranges, unsigned int nr_ran
 	for (range = ranges; range < ranges + nr_ranges; range++)
 		unpin_user_folio(page_folio(range->page), range->nr);
 }
+EXPORT_SYMBOL_GPL(unpin_user_page_ranges);

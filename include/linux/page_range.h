@@ -6,6 +6,7 @@
 #ifndef _LINUX_PAGE_RANGE_H
 #define _LINUX_PAGE_RANGE_H
 
+struct mm_struct;
 struct page;
 
 /**
@@ -27,6 +28,10 @@ struct page_range {
 long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 			       unsigned int gup_flags, struct page_range *ranges,
 			       unsigned int max_ranges, unsigned int *nr_ranges);
+long pin_user_page_ranges_remote(struct mm_struct *mm, unsigned long start,
+				 unsigned long nr_pages, unsigned int gup_flags,
+				 struct page_range *ranges, unsigned int max_ranges,
+				 unsigned int *nr_ranges);
 void unpin_user_page_ranges(const struct page_range *ranges, unsigned int nr_ranges);
 
 #endif /* _LINUX_PAGE_RANGE_H */

@@ -7,6 +7,8 @@
  * without a gap; every page handed out is counted exactly once and nothing
  * else is; the walk alone takes all that it may and stops where it must.
  */
+#include <linux/scatterlist.h>
+
 #include "gup_fast_area.h"
 
 /* Every kind of mapping: pages and counts from any border to any other */
@@ -795,6 +797,121 @@ static void ranges_faulted_in(struct kunit *test)
 	unpin_user_page_ranges(area_ranges, nr);
 }
 
+/* The slow path alone gets the same, and stops at a hole. */
+static void ranges_remote(struct kunit *test)
+{
+	struct area *a = area_new(test, test->param_value);
+	struct page_range *fast = kunit_kcalloc(test, a->nr, sizeof(*fast), GFP_KERNEL);
+	struct mm_struct *mm = current->mm;
+	unsigned int nr, all, max, sum = 0;
+	long ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, fast);
+	KUNIT_ASSERT_EQ(test, pin_user_page_ranges_fast(a->addr, a->nr, 0, fast, a->nr, &all),
+			a->nr);
+	unpin_user_page_ranges(fast, all);
+	ret = pin_user_page_ranges_remote(mm, a->addr + 1, a->nr, 0, area_ranges, a->nr, &nr);
+	KUNIT_EXPECT_EQ(test, ret, a->nr);
+	KUNIT_ASSERT_EQ(test, nr, all);
+	lru_add_drain();
+	counts_are(test, a, 0, a->nr, PIN_RANGES, 1);
+	for (max = 0; max < all; max++) {
+		KUNIT_EXPECT_PTR_EQ(test, area_ranges[max].page, fast[max].page);
+		KUNIT_EXPECT_EQ(test, area_ranges[max].nr, fast[max].nr);
+	}
+	unpin_user_page_ranges(area_ranges, nr);
+
+	for (max = 0; max < all; sum += fast[max++].nr) {
+		area_ranges[max].page = POISON;
+		ret = pin_user_page_ranges_remote(mm, a->addr, a->nr, 0, area_ranges, max, &nr);
+		KUNIT_EXPECT_EQ(test, nr, max);
+		KUNIT_EXPECT_EQ(test, ret, sum);
+		KUNIT_EXPECT_PTR_EQ(test, area_ranges[max].page, POISON);
+		/* The slow path marks pages as accessed, by LRU batches that refer to them. */
+		lru_add_drain();
+		counts_are(test, a, 0, ret, PIN_RANGES, 1);
+		unpin_user_page_ranges(area_ranges, nr);
+	}
+	counts_are(test, a, 0, 0, PIN_RANGES, 0);
+}
+
+static void ranges_remote_hole(struct kunit *test)
+{
+	struct area *a = area_at(test, border_addr(PMD_BORDER), 200);
+	struct mm_struct *mm;
+	unsigned int nr;
+
+	map_fixed(test, a->addr, a->nr * PAGE_SIZE, MAP_PRIVATE);
+	mm = current->mm;
+	KUNIT_ASSERT_EQ(test, vm_munmap(page_addr(a, 150), PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, pin_user_page_ranges_remote(mm, a->addr, 200, FOLL_WRITE,
+							  area_ranges, 200, &nr), 150);
+	KUNIT_EXPECT_EQ(test, pages_of(nr), 150);
+	unpin_user_page_ranges(area_ranges, nr);
+	KUNIT_EXPECT_EQ(test, pin_user_page_ranges_remote(mm, page_addr(a, 150), 1, 0,
+							  area_ranges, 1, &nr), -EFAULT);
+	KUNIT_EXPECT_EQ(test, nr, 0);
+	KUNIT_EXPECT_EQ(test, pin_user_page_ranges_remote(mm, a->addr, 0, 0, area_ranges, 1,
+							  &nr), 0);
+}
+
+static void same_sg(struct kunit *test, struct sg_append_table *a, struct sg_append_table *b)
+{
+	struct scatterlist *s = b->sgt.sgl, *t;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, a->sgt.orig_nents, b->sgt.orig_nents);
+	for_each_sgtable_sg(&a->sgt, t, i) {
+		KUNIT_ASSERT_PTR_EQ(test, sg_page(s), sg_page(t));
+		KUNIT_ASSERT_EQ(test, s->length, t->length);
+		KUNIT_ASSERT_EQ(test, s->offset, t->offset);
+		KUNIT_ASSERT_EQ(test, sg_is_last(s), sg_is_last(t));
+		s = sg_next(s);
+	}
+}
+
+/* Ranges become the scatterlist that their pages do. */
+static void ranges_to_sg(struct kunit *test)
+{
+	static const unsigned int segments[] = { PAGE_SIZE, 3 * PAGE_SIZE + 1, UINT_MAX };
+	struct area *a = area_new(test, test->param_value);
+	unsigned int nr, step, done, left, n, i;
+	long ret;
+
+	ret = pin_user_page_ranges_fast(a->addr, a->nr, 0, area_ranges, a->nr, &nr);
+	KUNIT_ASSERT_EQ(test, ret, a->nr);
+	for (i = 0; i < a->nr; i++)
+		a->pages[i] = a->spot[i].page;
+
+	for (i = 0; i < ARRAY_SIZE(segments); i++) {
+		struct sg_append_table pages = {};
+
+		KUNIT_ASSERT_EQ(test, sg_alloc_append_table_from_pages(&pages, a->pages, a->nr, 0,
+					a->nr * PAGE_SIZE, segments[i], 0, GFP_KERNEL), 0);
+		for (step = 1; step <= nr; step += 1 + nr / 3) {
+			struct sg_append_table ranges = {};
+
+			left = a->nr;
+			for (done = 0; done < nr; done += n) {
+				unsigned int k;
+
+				n = min(step, nr - done);
+				for (k = 0; k < n; k++)
+					left -= area_ranges[done + k].nr;
+				KUNIT_ASSERT_EQ(test, sg_alloc_append_table_from_ranges(&ranges,
+							area_ranges + done, n, segments[i], left,
+							GFP_KERNEL), 0);
+			}
+			KUNIT_EXPECT_EQ(test, left, 0);
+			same_sg(test, &pages, &ranges);
+			sg_free_append_table(&ranges);
+		}
+		sg_free_append_table(&pages);
+	}
+	unpin_user_page_ranges(area_ranges, nr);
+	counts_are(test, a, 0, 0, PIN_RANGES, 0);
+}
+
 /* All on one CPU: references in LRU batches and statistics stay where we look. */
 static int gup_fast_init(struct kunit *test)
 {
@@ -830,6 +947,9 @@ static struct kunit_case gup_fast_cases[] = {
 	KUNIT_CASE(ranges_are_long),
 	KUNIT_CASE(ranges_in_parts),
 	KUNIT_CASE(ranges_faulted_in),
+	KUNIT_CASE_PARAM(ranges_remote, layout_gen_params),
+	KUNIT_CASE(ranges_remote_hole),
+	KUNIT_CASE_PARAM(ranges_to_sg, layout_gen_params),
 	{}
 };
 

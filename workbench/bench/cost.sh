@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest side of workbench/run/bench-costs, bench-track and bench-refs: what cost=
+# Guest side of workbench/run/bench-costs, bench-track, bench-refs and bench-devices: what cost=
 # on the kernel's command line names. Prints, for every figure that a program gives,
 #	COST row=KEY unit=UNIT value=N cmd=COMMAND
 # or	COST error=COMMAND TEXT
@@ -18,6 +18,20 @@ cost() { # COMMAND...
 	while read -r key unit value; do
 		echo "COST row=$key unit=$unit value=$value cmd=$*"
 	done </tmp/out
+}
+
+# pages WHAT: what madvise() brings, and no huge pages in hugetlb's pool but with hugetlb.
+pages() {
+	for size in $thp/hugepages-*kB/enabled; do
+		echo never >"$size"
+	done
+	case $1 in
+	64K) echo always >$thp/hugepages-64kB/enabled ;;
+	THP) echo always >$thp/hugepages-2048kB/enabled ;;
+	esac
+	nr=0
+	[ "$1" != hugetlb ] || nr=512
+	echo $nr >/proc/sys/vm/nr_hugepages
 }
 
 mount -t tracefs tracefs /sys/kernel/tracing
@@ -57,6 +71,14 @@ for word in $(cat /proc/cmdline); do
 	cost=threads)
 		echo never >$thp/enabled
 		cost mmap_lock threads 7 ;;
+	cost=devices)
+		for device in "iommufd 1024" "vfio 1024" "rdma 64"; do
+			for what in 4K 64K THP hugetlb; do
+				pages $what
+				# shellcheck disable=SC2086	# a name and a size
+				cost pin_devices $device $what
+			done
+		done ;;
 	cost=storm)
 		cost munmap_storm small 5
 		cost munmap_storm thp 4 ;;

@@ -14,37 +14,13 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include "pt_util.h"
-
-#define RUNS		7
+#include "pin_util.h"
 
 /* Of linux/io_uring.h, which does not go with the headers of the base's tools. */
 #define IORING_REGISTER_BUFFERS		0
 #define IORING_UNREGISTER_BUFFERS	1
 #define IORING_PARAMS_SIZE		120
 #define REGISTERED	(64 * MB)
-
-#ifndef MAP_HUGETLB
-#define MAP_HUGETLB	0x40000
-#endif
-
-static char *memory(const char *what, size_t size)
-{
-	int huge = strcmp(what, "hugetlb") ? 0 : MAP_HUGETLB;
-	size_t align = read_pmd_size();
-	char *p;
-
-	size = (size + align - 1) & -align;
-	p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | huge, -1, 0);
-	if (p == MAP_FAILED)
-		err(1, "mmap");
-	p = (char *)(((uintptr_t)p + align - 1) & -align);
-	if (!huge && madvise(p, size, strcmp(what, "4K") ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
-		err(1, "madvise");
-	memset(p, 1, size);
-	return p;
-}
 
 static uint64_t time_register(int ring, char *p, size_t size)
 {

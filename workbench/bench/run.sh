@@ -126,6 +126,9 @@ while read -r size kib m1 m16 m512 program; do
 	# shellcheck disable=SC2086
 	row "ranges/pin/512/$size" -R 512 "$size" "$kib" "$m512" $program
 done </bench/sizes.tsv
+# pin_user_pages() under mmap_lock
+row locked/pin/1/4K -L 1 4K 0 16 gup_test
+row locked/pin/1/THP -L 1 THP "$pmd_kib" 16 gup_test
 figure pt/reclaim-vmpte % pt_reclaim all
 set_thp 0
 for what in dontneed-4K dontneed-64K punch truncate remove shared; do

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -639,6 +641,86 @@ TEST_F(gup_fault_race, memcg_limit)
 	rmdir(root);
 	if (status)
 		SKIP(return, "no memory controller in cgroup2");
+}
+
+/* ---- no memory at all ---- */
+
+#define MOST	(4ull << 30)	/* bytes that a test may fill */
+
+/* The memory of node 0, in bytes; of all of the system if there are no nodes. */
+static uint64_t node_memory(const struct sysinfo *info)
+{
+	FILE *f = fopen("/sys/devices/system/node/node0/meminfo", "r");
+	uint64_t all = (uint64_t)info->totalram * info->mem_unit;
+	unsigned long kib;
+
+	if (f && fscanf(f, "Node 0 MemTotal: %lu", &kib) == 1)
+		all = kib * 1024ull;
+	if (f)
+		fclose(f);
+	return all;
+}
+
+/* All memory of node 0 is taken, and not swapped out. */
+static void take_all(Race *r, bool by_pin)
+{
+	unsigned long node = 1;
+
+	syscall(SYS_set_mempolicy, MPOL_BIND, &node, 8 * sizeof(node));
+	if (write_word("/proc/self/oom_score_adj", "1000"))
+		_exit(1);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		_exit(2);
+	r->mem = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (r->mem == MAP_FAILED || madvise(r->mem, r->size, MADV_NOHUGEPAGE))
+		_exit(3);
+	/* Pins go with the last reference to this file. */
+	r->gup = open("/sys/kernel/debug/gup_test", O_RDWR);
+	if (by_pin)
+		pin(r);
+	else
+		madvise(r->mem, r->size, MADV_POPULATE_WRITE);
+	_exit(4);
+}
+
+/* The OOM killer ends whoever takes all memory, and all of it comes back. */
+static void exhaust(struct __test_metadata *_metadata, Race *self, bool by_pin)
+{
+	size_t size = self->size;
+	struct sysinfo before, after;
+	uint64_t total, end;
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(0, sysinfo(&before));
+	total = node_memory(&before);
+	if (total > MOST || total > SIZE_MAX / 4)
+		SKIP(return, "too much memory to fill it");
+	self->size = (total + self->page - 1) & -self->page;
+	child = fork();
+	if (!child)
+		take_all(self, by_pin);
+	self->size = size;
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	/* The kernel's reaper may have its mm a little longer. */
+	end = now_ms() + 10000;
+	do {
+		ASSERT_EQ(0, sysinfo(&after));
+	} while (after.freeram < before.freeram - before.totalram / 20 && now_ms() < end);
+	EXPECT_GE(after.freeram, before.freeram - before.totalram / 20);
+}
+
+TEST_F(gup_fault_race, oom_populate)
+{
+	exhaust(_metadata, self, false);
+}
+
+TEST_F(gup_fault_race, oom_pin)
+{
+	exhaust(_metadata, self, true);
 }
 
 TEST_HARNESS_MAIN

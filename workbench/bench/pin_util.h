@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the programs that measure callers of GUP have in common.
+ */
+#ifndef _PIN_UTIL_H
+#define _PIN_UTIL_H
+
+#include "pt_util.h"
+
+#define RUNS		7
+
+#ifndef MAP_HUGETLB
+#define MAP_HUGETLB	0x40000
+#endif
+
+/* Memory that is there. Which folios madvise() brings is set in sysfs. */
+static inline char *memory(const char *what, size_t size)
+{
+	int huge = strcmp(what, "hugetlb") ? 0 : MAP_HUGETLB;
+	size_t align = read_pmd_size();
+	char *p;
+
+	size = (size + align - 1) & -align;
+	p = mmap(NULL, size + align, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | huge, -1, 0);
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	p = (char *)(((uintptr_t)p + align - 1) & -align);
+	if (!huge && madvise(p, size, strcmp(what, "4K") ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
+		err(1, "madvise");
+	memset(p, 1, size);
+	return p;
+}
+
+#endif /* _PIN_UTIL_H */
