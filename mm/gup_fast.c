@@ -70,6 +70,7 @@ struct gup_fast {
 	unsigned int flags;
 	struct page **pages;		/* the next slot to fill */
 	struct gup_ranges *ranges;	/* or these, with GUP_FAST_RANGES */
+	unsigned long end;		/* of all that is asked for, with GUP_FAST_RANGES */
 
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
@@ -695,15 +696,21 @@ static bool gup_fast_path_to_pud(struct gup_fast *g, unsigned long addr)
 }
 
 /*
- * The @nr pages from @addr on, none of them in another PMD range. @pud_known:
- * the path down to the pud is that of the range before, in the same section.
- * Returns whether all pages were taken.
+ * The pages from @addr to @next, none of them in another PMD range. With
+ * GUP_FAST_RANGES a PUD leaf is one step, however long it is: @next is moved to its
+ * end. @pud_known: the path down to the pud is that of the range before, in the same
+ * section. Returns whether all pages were taken.
  */
 static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
-			  unsigned long nr, bool pud_known)
+			  unsigned long *next, bool pud_known)
 {
+	unsigned long nr;
+
 	if (!pud_known && !gup_fast_path_to_pud(g, addr))
 		return false;
+	if (GUP_FAST_RANGES && unlikely(pud_leaf(g->pud)))
+		*next = pud_addr_end(addr, g->end);
+	nr = (*next - addr) >> PAGE_SHIFT;
 	if (unlikely(pud_leaf(g->pud)))
 		return gup_fast_pud_leaf(g, addr, nr);
 
@@ -741,15 +748,17 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 	g.mm = current->mm;
 	g.flags = flags;
 	g.pages = pages;
-	if (GUP_FAST_RANGES)
+	if (GUP_FAST_RANGES) {
 		g.ranges = ranges;
+		g.end = end;
+	}
 	g.nid = NUMA_NO_NODE;
 	g.nr_acquired = 0;
 
 	lockless_walk_begin(&walk, g.mm);
 	for (;;) {
 		next = gup_fast_next(addr, end);
-		if (!gup_fast_walk(&g, addr, (next - addr) >> PAGE_SHIFT, pud_known) ||
+		if (!gup_fast_walk(&g, addr, &next, pud_known) ||
 		    next == end)
 			break;
 		addr = next;

@@ -27,7 +27,7 @@ pages() {
 	done
 	case $1 in
 	64K) echo always >$thp/hugepages-64kB/enabled ;;
-	THP) echo always >$thp/hugepages-2048kB/enabled ;;
+	THP|split) echo always >$thp/hugepages-2048kB/enabled ;;
 	esac
 	nr=0
 	[ "$1" != hugetlb ] || nr=512
@@ -72,8 +72,12 @@ for word in $(cat /proc/cmdline); do
 		echo never >$thp/enabled
 		cost mmap_lock threads 7 ;;
 	cost=devices)
+		mkdir -p /huge
+		mount -t hugetlbfs -o pagesize=1G none /huge
+		cost pin_gigantic /huge/page
+		umount /huge
 		for device in "iommufd 1024" "vfio 1024" "rdma 64"; do
-			for what in 4K 64K THP hugetlb; do
+			for what in 4K split 64K THP hugetlb; do
 				pages $what
 				# shellcheck disable=SC2086	# a name and a size
 				cost pin_devices $device $what

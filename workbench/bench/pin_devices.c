@@ -2,12 +2,12 @@
 /*
  * pin_devices: what it costs to have memory pinned for devices.
  *
- *	pin_devices iommufd MIB 4K|64K|THP|hugetlb
+ *	pin_devices iommufd MIB 4K|split|64K|THP|hugetlb
  *		map it into the mock domain of IOMMUFD
- *	pin_devices vfio MIB 4K|64K|THP|hugetlb
+ *	pin_devices vfio MIB 4K|split|64K|THP|hugetlb
  *		map it for an IOMMU, by a container of VFIO, type 1. The device is that
  *		which QEMU calls edu.
- *	pin_devices rdma MIB 4K|64K|THP|hugetlb
+ *	pin_devices rdma MIB 4K|split|64K|THP|hugetlb
  *		register it with rxe, on the loopback device
  *
  * Prints a figure for workbench/bench/cost.sh: instructions, as under -icount one
@@ -181,7 +181,7 @@ static void rdma_add_link(void)
 	if (send(nl, &msg, msg.header.nlmsg_len, 0) < 0 || recv(nl, buf, sizeof(buf), 0) < 0)
 		err(1, "netlink");
 	answer = NLMSG_DATA((struct nlmsghdr *)buf);
-	if (answer->error) {
+	if (answer->error && answer->error != -EEXIST) {
 		errno = -answer->error;
 		err(1, "rdma link add");
 	}

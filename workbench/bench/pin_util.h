@@ -13,7 +13,19 @@
 #define MAP_HUGETLB	0x40000
 #endif
 
-/* Memory that is there. Which folios madvise() brings is set in sysfs. */
+/* Split the huge pages of @p into small ones, which stay next to each other. */
+static inline void split_huge(char *p, size_t size)
+{
+	char range[64];
+
+	snprintf(range, sizeof(range), "%d,%p,%p", getpid(), p, p + size);
+	write_to("/sys/kernel/debug/split_huge_pages", range);
+}
+
+/*
+ * Memory that is there. Which folios madvise() brings is set in sysfs. No neighbours are
+ * next to each other in memory, unless they are of one folio, or "split".
+ */
 static inline char *memory(const char *what, size_t size)
 {
 	int huge = strcmp(what, "hugetlb") ? 0 : MAP_HUGETLB;
@@ -28,7 +40,10 @@ static inline char *memory(const char *what, size_t size)
 	p = (char *)(((uintptr_t)p + align - 1) & -align);
 	if (!huge && madvise(p, size, strcmp(what, "4K") ? MADV_HUGEPAGE : MADV_NOHUGEPAGE))
 		err(1, "madvise");
-	memset(p, 1, size);
+	for (size_t i = 0, nr = size / getpagesize(); i < nr; i++)
+		p[i * 4099 % nr * getpagesize()] = 1;
+	if (!strcmp(what, "split"))
+		split_huge(p, size);
 	return p;
 }
 
