@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
+#include "pins_held.h"
 #include "vm_util.h"
 
 #define READ	16	/* pages */
@@ -36,27 +37,6 @@ FIXTURE_VARIANT(dio_block_align) {
 
 FIXTURE_VARIANT_ADD(dio_block_align, block_of_four_pages) { .block = 4 };
 FIXTURE_VARIANT_ADD(dio_block_align, block_of_one_page) { .block = 1 };
-
-/* Pins that are held now, by anybody */
-static long count_pins(void)
-{
-	long acquired = 0, released = 0, value;
-	char name[64];
-	FILE *f;
-
-	if (write_word("/proc/sys/vm/stat_refresh", "1"))
-		return -1;
-	f = fopen("/proc/vmstat", "r");
-	while (f && fscanf(f, "%63s %ld", name, &value) == 2) {
-		if (!strcmp(name, "nr_foll_pin_acquired"))
-			acquired = value;
-		if (!strcmp(name, "nr_foll_pin_released"))
-			released = value;
-	}
-	if (f)
-		fclose(f);
-	return acquired - released;
-}
 
 /* Returns the device, opened for direct I/O, or -1. */
 static int attach(int *loop, int file, size_t block)
@@ -131,11 +111,11 @@ static void read_cut(struct __test_metadata *_metadata, FIXTURE_DATA(dio_block_a
 		     size_t block, struct iovec *iov, int nr, size_t before, size_t mapped)
 {
 	ssize_t ret = before + mapped < block ? -1 : (before + mapped) * self->page;
-	long pins = count_pins();
+	long pins = pins_held();
 
 	ASSERT_EQ(0, munmap(self->buf + mapped * self->page, READ * self->page));
 	EXPECT_EQ(ret, preadv(self->fd, iov, nr, 0));
-	EXPECT_EQ(pins, count_pins());
+	EXPECT_EQ(pins, pins_held());
 }
 
 /* All of it is one bvec, which is made shorter: by up to three pages. */
@@ -166,11 +146,11 @@ TEST_F(dio_block_align, across_pages)
 		{ self->buf + self->page - 512, 1024 },
 		{ self->buf + 2 * self->page, self->page - 1024 },
 	};
-	long pins = count_pins();
+	long pins = pins_held();
 
 	ASSERT_EQ(0, munmap(self->buf + 2 * self->page, READ * self->page));
 	EXPECT_EQ(-1, preadv(self->fd, iov, 2, 0));
-	EXPECT_EQ(pins, count_pins());
+	EXPECT_EQ(pins, pins_held());
 }
 
 TEST_HARNESS_MAIN

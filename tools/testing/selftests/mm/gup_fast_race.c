@@ -22,6 +22,7 @@
  */
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
+#include "pins_held.h"
 #include <asm-generic/mman.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -338,26 +339,6 @@ static void race(struct __test_metadata *_metadata, struct race *r, int attempts
 }
 
 /* ---- Set-up. ---- */
-
-/* Pins taken minus pins dropped, of all the system, exact. */
-static long pins_held(void)
-{
-	FILE *f;
-	char key[64];
-	long n, held = 0;
-
-	write_num("/proc/sys/vm/stat_refresh", 1);
-	f = fopen("/proc/vmstat", "r");
-	while (f && fscanf(f, "%63s %ld", key, &n) == 2) {
-		if (!strcmp(key, "nr_foll_pin_acquired"))
-			held += n;
-		else if (!strcmp(key, "nr_foll_pin_released"))
-			held -= n;
-	}
-	if (f)
-		fclose(f);
-	return held;
-}
 
 static bool choose_cpus(struct race *r)
 {

@@ -35,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
+#include "pins_held.h"
 #include "vm_util.h"
 #include "../../../../mm/gup_test.h"
 
@@ -67,29 +68,6 @@ static uint64_t now_ms(void)
 	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
 }
 
-/* Pins that are held now, by anybody */
-static long count_pins(void)
-{
-	long acquired = 0, released = 0, value;
-	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
-	char name[64];
-	FILE *f;
-
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		return -1;
-	close(fd);
-	f = fopen("/proc/vmstat", "r");
-	while (f && fscanf(f, "%63s %ld", name, &value) == 2) {
-		if (!strcmp(name, "nr_foll_pin_acquired"))
-			acquired = value;
-		if (!strcmp(name, "nr_foll_pin_released"))
-			released = value;
-	}
-	if (f)
-		fclose(f);
-	return acquired - released;
-}
-
 static void *map_fresh(Race *r, char *at)
 {
 	void *p = mmap(at, r->size, PROT_READ | PROT_WRITE,
@@ -116,7 +94,7 @@ FIXTURE_SETUP(gup_fault_race)
 	self->gup = open("/sys/kernel/debug/gup_test", O_RDWR);
 	if (self->gup < 0)
 		SKIP(return, "no gup_test: needs CONFIG_GUP_TEST, debugfs and root");
-	self->pins = count_pins();
+	self->pins = pins_held();
 	self->area = mmap(NULL, 4 * self->size, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	self->copy = malloc(self->size);
@@ -140,7 +118,7 @@ FIXTURE_TEARDOWN(gup_fault_race)
 	munmap(self->area, 4 * self->size);
 	if (self->gup >= 0) {
 		close(self->gup);
-		EXPECT_EQ(self->pins, count_pins());
+		EXPECT_EQ(self->pins, pins_held());
 	}
 }
 
