@@ -704,15 +704,17 @@ static bool gup_fast_path_to_pud(struct gup_fast *g, unsigned long addr)
 static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 			  unsigned long *next, bool pud_known)
 {
-	unsigned long nr;
+	unsigned long nr = (*next - addr) >> PAGE_SHIFT;
 
 	if (!pud_known && !gup_fast_path_to_pud(g, addr))
 		return false;
-	if (GUP_FAST_RANGES && unlikely(pud_leaf(g->pud)))
-		*next = pud_addr_end(addr, g->end);
-	nr = (*next - addr) >> PAGE_SHIFT;
-	if (unlikely(pud_leaf(g->pud)))
+	if (unlikely(pud_leaf(g->pud))) {
+		if (GUP_FAST_RANGES) {
+			*next = pud_addr_end(addr, g->end);
+			nr = (*next - addr) >> PAGE_SHIFT;
+		}
 		return gup_fast_pud_leaf(g, addr, nr);
+	}
 
 	g->pmdp = pmd_offset_lockless(g->pudp, g->pud, addr);
 	g->pmd = pmdp_get_lockless(g->pmdp);

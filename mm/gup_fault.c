@@ -286,7 +286,7 @@ static int gup_step(struct gup_fault *g)
 	if (IS_ERR(page) && (g->pages || page != ERR_PTR(-EEXIST)))
 		return PTR_ERR(page);
 	err = gup_take(g, g->vma, page, page_mask);
-	if (!err)
+	if (!err && g->nr)
 		gup_take_fast(g);
 	return err;
 }
@@ -309,7 +309,7 @@ static int gup_vma_pages(struct gup_fault *g)
 		err = gup_step(g);
 		if (err || !g->vma)
 			return err;
-		if (g->addr != addr && gup_writer_waits(g)) {
+		if (g->nr && g->addr != addr && gup_writer_waits(g)) {
 			gup_unlock(g);
 			return 0;
 		}

@@ -73,13 +73,13 @@ static void gup_ranges_check(const struct gup_ranges *r)
 	}
 }
 
-static bool gup_ranges_valid(const struct gup_ranges *r, unsigned int *flags)
+static __always_inline bool gup_ranges_valid(const struct gup_ranges *r, unsigned int *flags)
 {
 	return !WARN_ON_ONCE(!r->ranges) && gup_ranges_flags_valid(flags) &&
 	       !WARN_ON_ONCE(*flags & ~GUP_RANGES_FLAGS);
 }
 
-static long gup_ranges_done(const struct gup_ranges *r, unsigned int *nr_ranges, long ret)
+static __always_inline long gup_ranges_done(const struct gup_ranges *r, unsigned int *nr_ranges, long ret)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_VM))
 		gup_ranges_check(r);
