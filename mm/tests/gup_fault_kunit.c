@@ -284,7 +284,8 @@ static void map_special_at_0(struct kunit *test)
 	do_madvise(current->mm, ADDR, PAGE_SIZE, MADV_DONTNEED);
 	change_flags(VM_MIXEDMAP, 0);
 	pte = get_locked_pte(current->mm, ADDR, &ptl);
-	set_pte_at(current->mm, ADDR, pte, pte_mkspecial(mk_pte(page, PAGE_READONLY)));
+	set_pte_at(current->mm, ADDR, pte,
+		   pte_mkspecial(mk_pte(page, vm_get_page_prot(VM_READ))));
 	pte_unmap_unlock(pte, ptl);
 }
 #endif

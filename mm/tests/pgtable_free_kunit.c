@@ -261,7 +261,7 @@ static unsigned long pud_table_addr(unsigned int i)
 
 static pud_t *pud_table_at(unsigned long addr)
 {
-	return p4d_pgtable(p4dp_get(p4d_offset(pgd_offset(current->mm, addr), addr)));
+	return pud_offset(p4d_offset(pgd_offset(current->mm, addr), addr), addr & P4D_MASK);
 }
 
 /* One page below each of PUD_TABLES tables, which are stored in @puds. */
