@@ -22,7 +22,7 @@ cost() { # COMMAND...
 
 # pages WHAT: what madvise() brings, and no huge pages in hugetlb's pool but with hugetlb.
 pages() {
-	for size in $thp/hugepages-*kB/enabled; do
+	for size in "$thp"/hugepages-*kB/enabled; do
 		echo never >"$size"
 	done
 	case $1 in
