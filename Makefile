@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH POSTING SEED SIGNOFF TREE
 
-.PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants inject harness fuzz \
+.PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants inject docs harness fuzz \
 	bench report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
@@ -52,6 +52,9 @@ check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; KCSAN; PAE; no DEBU
 matrix: ## every patch builds and boots; other pages and architectures: more than an hour
 	@workbench/run/matrix
 	@workbench/run/check variants
+
+docs: ## the documents of the series, with Sphinx, without a new warning: 1 min
+	@workbench/run/docs
 
 harness: ## the walker in user space, on the real processor: 35 s when built
 	@workbench/run/deps build harness report
