@@ -79,7 +79,8 @@ static __always_inline bool gup_ranges_valid(const struct gup_ranges *r, unsigne
 	       !WARN_ON_ONCE(*flags & ~GUP_RANGES_FLAGS);
 }
 
-static __always_inline long gup_ranges_done(const struct gup_ranges *r, unsigned int *nr_ranges, long ret)
+static __always_inline long gup_ranges_done(const struct gup_ranges *r,
+					    unsigned int *nr_ranges, long ret)
 {
 	if (IS_ENABLED(CONFIG_DEBUG_VM))
 		gup_ranges_check(r);
