@@ -19,14 +19,18 @@
 #define GUP_RANGES_FLAGS	(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
 
-/* How many pages there is room for, if all are of the last folio or there are ranges left */
+/*
+ * How many pages to pin next. Small folios need a range each, so that more pages than
+ * ranges would have to be released again. Of large ones, 64 pages at least. Without a
+ * range left, the rest of the last folio.
+ */
 static unsigned long gup_ranges_left(const struct gup_ranges *r)
 {
 	const struct page_range *last;
 	struct folio *folio;
 
 	if (r->nr < r->max)
-		return ULONG_MAX;
+		return max(r->max - r->nr, 64U);
 	if (!r->nr)
 		return 0;
 	last = &r->ranges[r->nr - 1];
