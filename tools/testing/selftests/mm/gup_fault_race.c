@@ -662,7 +662,7 @@ static void take_all(Race *r, bool by_pin)
 	_exit(4);
 }
 
-/* The OOM killer ends whoever takes all memory, and all of it comes back. */
+/* The OOM killer ends the process that takes all memory, and all of it is freed. */
 static void exhaust(struct __test_metadata *_metadata, Race *self, bool by_pin)
 {
 	size_t size = self->size;
