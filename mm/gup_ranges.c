@@ -20,9 +20,10 @@
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
 
 /*
- * How many pages to pin next. Small folios need a range each, so that more pages than
- * ranges would have to be released again. Of large ones, 64 pages at least. Without a
- * range left, the rest of the last folio.
+ * How many pages to pin next. If folios are small, each page needs a range, and pages
+ * for which there is none would have to be released again. If folios are large, few
+ * pages at a time would be slow, so it is at least 64. When all ranges are in use, only
+ * the last one can grow, up to the end of its folio.
  */
 static unsigned long gup_ranges_left(const struct gup_ranges *r)
 {

@@ -827,7 +827,7 @@ static void ranges_remote(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, nr, max);
 		KUNIT_EXPECT_EQ(test, ret, sum);
 		KUNIT_EXPECT_PTR_EQ(test, area_ranges[max].page, POISON);
-		/* The slow path marks pages as accessed, by LRU batches that refer to them. */
+		/* The slow path marks pages as accessed. LRU batches hold references then. */
 		lru_add_drain();
 		counts_are(test, a, 0, ret, PIN_RANGES, 1);
 		unpin_user_page_ranges(area_ranges, nr);

@@ -15,7 +15,8 @@
  *  b. A reference count about to overflow stops ours a batch later than a walk
  *     of one page at a time: it is negative then, half its range from harm. So
  *     of rule 2 only that one is a part of the other, and that no count was
- *     negative before. A batch of ranges can be all of a PUD leaf: not compared.
+ *     negative before. The walk by ranges takes a whole PUD leaf at once, so it is
+ *     not compared in this case.
  *  c. The zero page need not be marked referenced when it is pinned.
  */
 #include <stdio.h>

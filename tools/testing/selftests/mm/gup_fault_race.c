@@ -623,7 +623,7 @@ TEST_F(gup_fault_race, memcg_limit)
 
 /* ---- no memory at all ---- */
 
-#define MOST	(4ull << 30)	/* bytes that a test may fill */
+#define MOST	(8ull << 30)	/* bytes that a test may fill */
 
 /* The memory of node 0, in bytes; of all of the system if there are no nodes. */
 static uint64_t node_memory(const struct sysinfo *info)

@@ -21,7 +21,8 @@ static inline long pins_held(void)
 	/* What CPUs have not added yet is missing otherwise. */
 	if (fd < 0 || write(fd, "1", 1) != 1)
 		perror("stat_refresh");
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	f = fopen("/proc/vmstat", "r");
 	while (f && fscanf(f, "%63s %ld", name, &value) == 2) {
 		if (!strcmp(name, "nr_foll_pin_acquired"))
