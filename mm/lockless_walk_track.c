@@ -101,7 +101,7 @@ struct lockless_walk_waits lockless_walk_waits_read(void)
 	return sum;
 }
 
-/* lockless_walk_wait, see Documentation/ABI/testing/debugfs-lockless-walk */
+/* lockless_walk_wait, see Documentation/ABI/testing/debugfs-lockless-walk-wait */
 static int lockless_walk_wait_show(struct seq_file *m, void *unused)
 {
 	struct lockless_walk_waits sum = lockless_walk_waits_read();

@@ -68,6 +68,11 @@ for word in $(cat /proc/cmdline); do
 	cost=mmap_lock)
 		echo never >$thp/enabled
 		cost mmap_lock count ;;
+	cost=dio)
+		for what in 4K 64K THP hugetlb; do
+			pages $what
+			cost pin_users count 65536 $what /dev/nullb0
+		done ;;
 	cost=threads)
 		echo never >$thp/enabled
 		cost mmap_lock threads 7 ;;

@@ -6,6 +6,9 @@
  *		instructions to register a buffer of 64 MiB with io_uring
  *	pin_users read KIB 4K|64K|THP|hugetlb FILE
  *		instructions of a direct read of so much of FILE, in one call
+ *	pin_users count KIB 4K|64K|THP|hugetlb FILE
+ *		how many calls of GUP and how many bios that read takes, as kprobes count
+ *		them. Prints "KEY UNIT VALUE" lines for workbench/bench/cost.sh.
  *
  * All of the memory is there. Which folios madvise() brings is set in sysfs.
  * Under -icount one nanosecond is one instruction. The least of several runs.
@@ -53,6 +56,59 @@ static int open_direct(const char *file)
 	return fd;
 }
 
+/* A probe of @function, if the kernel has it. */
+static int probe(const char *name, const char *function)
+{
+	int fd = open(TRACING "kprobe_events", O_WRONLY | O_APPEND);
+	char text[128];
+	int len, done;
+
+	len = snprintf(text, sizeof(text), "p:%s %s", name, function);
+	done = fd >= 0 && write(fd, text, len) == len;
+	close(fd);
+	return done;
+}
+
+static unsigned long hits(const char *name)
+{
+	FILE *f = fopen(TRACING "kprobe_profile", "r");
+	unsigned long count, missed;
+	char event[64];
+
+	if (!f)
+		err(1, "kprobe_profile");
+	while (fscanf(f, "%63s %lu %lu", event, &count, &missed) == 3)
+		if (!strcmp(event, name)) {
+			fclose(f);
+			if (missed)
+				errx(1, "%lu calls of %s were missed", missed, name);
+			return count;
+		}
+	errx(1, "no event %s", name);
+}
+
+static void count(int fd, char *p, size_t size, const char *what)
+{
+	unsigned long gup, bios;
+
+	if (!probe("gup", "pin_user_page_ranges_fast") && !probe("gup", "pin_user_pages_fast"))
+		err(1, "no probe of GUP");
+	if (!probe("bio", "submit_bio"))
+		err(1, "no probe of bios");
+	write_to(TRACING "events/kprobes/enable", "1");
+	gup = hits("gup");
+	bios = hits("bio");
+	time_read(fd, p, size);
+	gup = hits("gup") - gup;
+	bios = hits("bio") - bios;
+	write_to(TRACING "events/kprobes/enable", "0");
+	write_to(TRACING "kprobe_events", "\n");
+	if (!gup || !bios)
+		errx(1, "%lu calls of GUP, %lu bios", gup, bios);
+	printf("bio/gup-%zuM/%s times %lu\n", size / MB, what, gup);
+	printf("bio/bios-%zuM/%s times %lu\n", size / MB, what, bios);
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t params[IORING_PARAMS_SIZE / sizeof(uint32_t)] = {};
@@ -70,6 +126,11 @@ int main(int argc, char **argv)
 			ns = time_register(fd, p, REGISTERED);
 			best = ns < best ? ns : best;
 		}
+	} else if (argc == 5 && !strcmp(argv[1], "count")) {
+		size = strtoul(argv[2], NULL, 0) * 1024;
+		p = memory(argv[3], size);
+		count(open_direct(argv[4]), p, size, argv[3]);
+		return 0;
 	} else if (argc == 5 && !strcmp(argv[1], "read")) {
 		size = strtoul(argv[2], NULL, 0) * 1024;
 		p = memory(argv[3], size);
@@ -79,7 +140,7 @@ int main(int argc, char **argv)
 			best = ns < best ? ns : best;
 		}
 	} else {
-		errx(1, "usage: pin_users register MEMORY, or read KIB MEMORY FILE");
+		errx(1, "usage: pin_users register MEMORY, or read|count KIB MEMORY FILE");
 	}
 	printf("%llu\n", (unsigned long long)best);
 	return 0;

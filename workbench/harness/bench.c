@@ -11,7 +11,9 @@
  * which a thread had to leave its CPU to another program is made again.
  *
  * Rows "track/..." are of our walker alone: as it is, with its walks tracked,
- * and with its walks counted for the process, 8 pages a call.
+ * and with its walks counted for the process, 8 pages a call. Rows "bvec/walk/..." are
+ * of a walk whose pages become bvecs, as block I/O does it: the unpatched walker and ours
+ * by an array, ours by ranges. "bvec/fill/..." are the bvecs alone: array, ranges.
  */
 #define _GNU_SOURCE
 #include <linux/perf_event.h>
@@ -29,7 +31,6 @@
 #define COLD_SPAN	(1UL << 22)	/* pages: 256 MiB of struct page */
 #define THREADS		2
 #define MAX_ROUNDS	1001
-#define MAX_CALL	512
 #define MAX_TRIES	50
 
 #define MAX_FNS		4
@@ -38,6 +39,8 @@ static gup_fast_fn *const walkers[MAX_FNS] = {
 	base_gup_fast, gup_fast, bound_gup_fast, bound_locked_gup_fast,
 };
 static gup_fast_fn *const trackers[MAX_FNS] = { gup_fast, tracked_gup_fast, counted_gup_fast };
+static gup_fast_fn *const to_bvecs[MAX_FNS] = { base_to_bvecs, pages_to_bvecs, ranges_to_bvecs };
+static gup_fast_fn *const of_bvecs[MAX_FNS] = { bvecs_of_pages, bvecs_of_ranges };
 
 __thread struct mm_struct *lockless_walk_mm;
 int harness_walkers;
@@ -318,9 +321,11 @@ static void row(gup_fast_fn *const fn[MAX_FNS], const char *prefix, const char *
 {
 	static double ns[MAX_FNS][MAX_ROUNDS], count[MAX_FNS][MAX_ROUNDS];
 	static double retries[MAX_FNS][MAX_ROUNDS];
-	unsigned int round, i, nr = fn[MAX_FNS - 1] ? MAX_FNS : MAX_FNS - 1;
+	unsigned int round, i, nr = 0;
 	char key[64];
 
+	while (nr < MAX_FNS && fn[nr])
+		nr++;
 	snprintf(key, sizeof(key), "%s%s/%u/%s%s", prefix, job.flags & FOLL_PIN ? "pin" : "get",
 		 job.call, job.memory->name, suffix);
 	if (!strstr(key, only))
@@ -393,6 +398,16 @@ static void measure_tracking(unsigned int rounds)
 	row(trackers, "track/", "/2-threads", rounds);
 }
 
+static void measure_bvecs(unsigned int rounds)
+{
+	job.flags = FOLL_WRITE | FOLL_PIN;
+	job.call = MAX_CALL;
+	job.threads = 1;
+	row(to_bvecs, "bvec/walk/", "", rounds);
+	take_for_bvecs(workers[0].addr, MAX_CALL, job.flags);
+	row(of_bvecs, "bvec/fill/", "", rounds);
+}
+
 static void measure_memory(const struct memory *m, unsigned int rounds)
 {
 	static const unsigned int calls[] = { 1, 16, 512 };
@@ -418,6 +433,8 @@ static void measure_memory(const struct memory *m, unsigned int rounds)
 	}
 	if (!strcmp(m->name, "4K"))
 		measure_tracking(rounds);
+	if (!m->unreferenced && !m->cold)
+		measure_bvecs(rounds);
 	for (i = 0; i < THREADS; i++)
 		unmap_worker(&workers[i]);
 }

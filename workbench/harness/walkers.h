@@ -7,6 +7,13 @@
 
 #include "harness.h"
 
+#define MAX_CALL	512	/* pages */
+
 gup_fast_fn base_gup_fast, bound_gup_fast, bound_locked_gup_fast, tracked_gup_fast, counted_gup_fast;
+
+/* In the form of a walker: with a walk, and without one. */
+gup_fast_fn base_to_bvecs, pages_to_bvecs, ranges_to_bvecs;
+gup_fast_fn bvecs_of_pages, bvecs_of_ranges;
+void take_for_bvecs(unsigned long start, unsigned int nr, unsigned int flags);
 
 #endif /* _WORKBENCH_WALKERS_H */
