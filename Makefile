@@ -5,14 +5,17 @@ MAKEFLAGS += --no-print-directory
 export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH POSTING SEED SIGNOFF TREE
 
 .PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants inject docs harness fuzz \
-	bench report export import verify lint models litmus test-scripts clean distclean
+	bench bench-series report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
 	@echo 'Times are for 2 cores without KVM; (empty: ...) is with nothing cached.'
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo 'Variables: ARCH=x86_64  LINUX=tree-or-tarball  DRYRUN=1  JOBS=n  (see README.md)'
 
-run: ## patched against unpatched: build, boot, measure, report: 3 min when built
+run: ## patched against unpatched: build, boot, measure, bench-series: ## GUP after each patch of POSTING=gup-by-folio, in instructions: 25 min, then what changed
+	@workbench/run/bench-series $(or $(POSTING),gup-by-folio)
+
+report: 3 min when built
 	@workbench/run/deps build qemu report selftests
 	@workbench/series/assemble
 	@workbench/run/bench

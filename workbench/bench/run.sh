@@ -5,7 +5,8 @@
 #	BENCH row=KEY pages=N us=A,B,C cmd=COMMAND; STATE
 # or	BENCH figure=KEY unit=UNIT value=N cmd=COMMAND
 # or	BENCH error=KEY TEXT
-# Nothing else runs meanwhile: no khugepaged scan, no other process.
+# Nothing else runs meanwhile: no khugepaged scan, no other process. With bench=gup on
+# the kernel's command line it ends after gup/.
 set -u
 thp=/sys/kernel/mm/transparent_hugepage
 repeats=5
@@ -104,6 +105,8 @@ esac
 page_kib=$(awk '/^KernelPageSize:/ { print $2; exit }' /proc/self/smaps)
 pmd_kib=$(($(cat $thp/hpage_pmd_size) / 1024))
 echo 4294967295 >$thp/khugepaged/scan_sleep_millisecs
+only_gup=0
+grep -q 'bench=gup' /proc/cmdline && only_gup=1
 has_ranges=0
 gup_ranges -R -m 2 2>&1 | grep -q 'Time: get' && has_ranges=1
 while read -r size kib m1 m16 m512 program; do
@@ -120,12 +123,14 @@ while read -r size kib m1 m16 m512 program; do
 			row "gup/$what/$n/$size" $flag "$n" "$size" "$kib" "$mib" $program
 		done
 	done
+	[ $only_gup = 0 ] || continue
 	case $program in
 	gup_test*) program=gup_ranges${program#gup_test} ;;
 	esac
 	# shellcheck disable=SC2086
 	row "ranges/pin/512/$size" -R 512 "$size" "$kib" "$m512" $program
 done </bench/sizes.tsv
+[ $only_gup = 0 ] || { echo "BENCH done"; exit; }
 # pin_user_pages() under mmap_lock
 row locked/pin/1/4K -L 1 4K 0 16 gup_test
 row locked/pin/1/THP -L 1 THP "$pmd_kib" 16 gup_test
