@@ -12,10 +12,7 @@ help: ## this page
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 	@echo 'Variables: ARCH=x86_64  LINUX=tree-or-tarball  DRYRUN=1  JOBS=n  (see README.md)'
 
-run: ## patched against unpatched: build, boot, measure, bench-series: ## GUP after each patch of POSTING=gup-by-folio, in instructions: 25 min, then what changed
-	@workbench/run/bench-series $(or $(POSTING),gup-by-folio)
-
-report: 3 min when built
+run: ## patched against unpatched: build, boot, measure, report: 3 min when built
 	@workbench/run/deps build qemu report selftests
 	@workbench/series/assemble
 	@workbench/run/bench
@@ -74,6 +71,9 @@ bench: ## measure both kernels, write build/report/figures.tsv: 5 min when built
 	@workbench/run/bench
 	@workbench/run/bench-costs
 	@workbench/run/bench-track
+
+bench-series: ## GUP after each patch of POSTING=gup-by-folio, in instructions: 25 min, then what changed
+	@workbench/run/bench-series $(or $(POSTING),gup-by-folio)
 
 report: ## table, report.md and chart from figures.tsv: 2 s
 	@workbench/run/deps report

@@ -88,7 +88,8 @@ CASE(fork_thp)
 
 	if (!huge || huge > self->size)
 		SKIP(return, "no huge page fits in %zu KiB", self->size >> 10);
-	if (madvise(mem, huge, MADV_COLLAPSE) || !check_huge_anon(mem, huge, 1, huge))
+	if (allow_collapse(self, mem, huge) || madvise(mem, huge, MADV_COLLAPSE) ||
+	    !check_huge_anon(mem, huge, 1, huge))
 		SKIP(return, "no huge page to be had");
 	ASSERT_EQ(0, mprotect(mem, psize(), PROT_READ));
 	ASSERT_TRUE(check_huge_anon(mem + psize(), huge, 0, huge));
@@ -309,7 +310,6 @@ CASE(mprotect)
 	EXPECT_INJECTED("change_pte_range");
 }
 
-/* Without MADV_HUGEPAGE, or khugepaged could come first. */
 CASE(collapse)
 {
 	size_t huge = read_pmd_pagesize();
@@ -317,6 +317,7 @@ CASE(collapse)
 
 	if (!huge || huge > self->size)
 		SKIP(return, "no huge page fits in %zu KiB", self->size >> 10);
+	ASSERT_EQ(0, allow_collapse(self, self->mem, huge));
 	do {
 		error = INJECT(madvise(self->mem, huge, MADV_COLLAPSE)) ? errno : 0;
 	} while (error == EAGAIN && --tries);

@@ -42,6 +42,7 @@
 #define FEATURES	"/sys/kernel/debug/sched/features"
 #define KSM		"/sys/kernel/mm/ksm/"
 #define SYSCTL		"/proc/sys/kernel/"
+#define THP_ENABLED	"/sys/kernel/mm/transparent_hugepage/enabled"
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 
 /* x86 never has RAM there. */
@@ -87,14 +88,27 @@ FIXTURE_VARIANT_ADD(fail_pte_map, always) { .probability = 100 };
 static int set(FIXTURE_DATA(fail_pte_map) *self, const char *path, const char *word)
 {
 	struct setting *s = &self->saved[self->nr_saved];
+	char *choice;
 
 	if (self->nr_saved == MAX_SETTINGS)
 		return E2BIG;
 	if (!read_file(path, s->value, sizeof(s->value)))
 		return ENOENT;
+	/* Of several words the one in brackets is set. */
+	choice = strchr(s->value, '[');
+	if (choice) {
+		choice[strcspn(choice, "]")] = 0;
+		memmove(s->value, choice + 1, strlen(choice));
+	}
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	self->nr_saved++;
 	return write_word(path, word);
+}
+
+/* For MADV_COLLAPSE, which does not ask if it is enabled, and not for khugepaged. */
+static int allow_collapse(FIXTURE_DATA(fail_pte_map) *self, char *mem, size_t size)
+{
+	return set(self, THP_ENABLED, "never") ?: madvise(mem, size, MADV_HUGEPAGE);
 }
 
 /* errno stays as it is. */
