@@ -581,7 +581,7 @@ static __always_inline bool gup_fast_one_valid(struct gup_fast *g, pte_t *ptep,
 	       gup_fast_entry_valid(ptep, pte, folio, page, g->flags);
 }
 
-/* A call for one page: a batch, without what it takes to find more. */
+/* A batch of one page, without what it takes to find more. */
 static unsigned int gup_fast_one(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				 struct page *page)
 {
@@ -727,7 +727,7 @@ static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 
 #define GUP_FAST_CHUNK	(LOCKLESS_WALK_CHUNK * PAGE_SIZE)
 
-/* Where the walk from @addr to @end has to start again from the top. */
+/* Where the next step from @addr to @end ends: with a PMD range, or with a chunk. */
 static unsigned long gup_fast_next(unsigned long addr, unsigned long end)
 {
 	unsigned long next = pmd_addr_end(addr, end);

@@ -5,7 +5,8 @@
  *
  * Before a reference is held, struct page may turn into anything: head, tail,
  * free, part of another folio. Only accessors that assume nothing may look at
- * it, and everything they say has to be checked again under the reference.
+ * it, and everything they say has to be checked again under the reference. The steps
+ * are those of mm/gup_fast.c.
  */
 #ifndef _MM_GUP_FAST_FOLIO_H
 #define _MM_GUP_FAST_FOLIO_H
@@ -102,10 +103,13 @@ static inline bool gup_fast_folio_matches(struct folio *folio,
 	return !(flags & FOLL_LONGTERM) || folio_is_longterm_pinnable(folio);
 }
 
-/* For a folio that may be none any more: folio_order() would complain. */
+/*
+ * For a folio that may be none any more: folio_order() would complain, and what it
+ * says may be anything.
+ */
 static inline unsigned int gup_fast_order(struct folio *folio)
 {
-	return compound_order(folio_page(folio, 0));
+	return min(compound_order(folio_page(folio, 0)), MAX_FOLIO_ORDER);
 }
 
 /*
@@ -266,7 +270,10 @@ static inline bool gup_fast_make_accessible(struct folio *folio, unsigned int fl
 	return !(flags & FOLL_PIN) || !arch_make_folio_accessible(folio);
 }
 
-/* A read-only pin of an anonymous page that is not exclusive must unshare it. */
+/*
+ * A read-only pin of an anonymous page that is not exclusive must unshare it, and a
+ * long-term one of a file's page may have to. Its VMA would tell.
+ */
 static inline bool gup_fast_must_unshare(struct page *page, unsigned int flags,
 					 bool writable)
 {

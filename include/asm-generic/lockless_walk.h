@@ -55,8 +55,8 @@ static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
  * not cheaper to say than to look at the permissions of each.
  *
  * An architecture that can say it defines LOCKLESS_WALK_PTE_ADDR: the bits of
- * an entry that permits access that hold the address of the page. Those of them
- * that are in its lower word hold the lower part of the address, unshifted.
+ * an entry that permits access that hold the address of the page. Those that differ
+ * between pages of a folio are in its lower word, unshifted.
  */
 static inline bool lockless_walk_pte_same_access(pte_t a, pte_t b)
 {

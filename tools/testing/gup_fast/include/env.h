@@ -40,6 +40,7 @@
 #define max(a, b)		((a) > (b) ? (a) : (b))
 #define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define MAX_FOLIO_ORDER		18
 #define BIT(n)			(1UL << (n))
 
 typedef uint8_t u8;
