@@ -56,8 +56,8 @@ static inline void gup_fast_speculate_end(void)
 }
 
 /*
- * As folio_ref_try_add(), but counts that overflowed are not added to, and
- * @contended tells when another CPU changed the count at the same time.
+ * Add @refs to a count that is not 0, and has not overflowed. @contended tells
+ * when another CPU changed the count at the same time.
  *
  * Between the read and the write of the count the page may be freed and used
  * for anything. Its struct page stays writable, because the walk is an RCU
