@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What block I/O does with the pages of a pin: a bvec for each run of a folio. From an
- * array, which is what 7.3 pins, each page has to be looked at again. From ranges it has
- * not.
+ * What block I/O does with the pages of a pin: it makes a bvec for each run of pages in a
+ * folio. With an array, as in 7.3, it has to look at each page again. With ranges it
+ * copies each range.
  */
 #include "gup_fast_internal.h"
 #include "gup_ranges.h"
