@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH ARCHES CASES DRYRUN FORCE JOBS KEEP LINUX PATCH POSTING SEED SIGNOFF TREE
 
 .PHONY: help run check check-debug matrix tree kernel boot kunit selftests stress mutants inject docs harness fuzz \
-	bench bench-series report export import verify lint models litmus test-scripts clean distclean
+	bench bench-series evidence report export import verify lint models litmus test-scripts clean distclean
 
 help: ## this page
 	@echo 'Times are for 2 cores without KVM; (empty: ...) is with nothing cached.'
@@ -74,6 +74,9 @@ bench: ## measure both kernels, write build/report/figures.tsv: 5 min when built
 
 bench-series: ## GUP after each patch of POSTING=gup-by-folio, in instructions: 25 min, then what changed
 	@workbench/run/bench-series $(or $(POSTING),gup-by-folio)
+
+evidence: ## what reviewers of such series measure, scaled to a guest, beside their figures: 12 min when built
+	@workbench/run/evidence
 
 report: ## table, report.md and chart from figures.tsv: 2 s
 	@workbench/run/deps report

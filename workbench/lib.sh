@@ -38,6 +38,22 @@ run() {
 	fi
 }
 
+# with_libraries ROOT PROGRAM...: put programs of this machine into a guest, with what
+# they are linked to.
+with_libraries() {
+	local root=$1 program
+	shift
+	for program; do
+		program=$(command -v "$program")
+		{
+			echo "$program"
+			ldd "$program" | sed -nE 's,^[^/]*(/[^ ]*) .*,\1,p'
+		} | while read -r file; do
+			install -D "$file" "$root$file" || return
+		done || return
+	done
+}
+
 # usage: print the comment block at the head of the calling script.
 usage() {
 	sed -n '3,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"

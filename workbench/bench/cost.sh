@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest side of workbench/run/bench-costs, bench-track, bench-refs and bench-devices: what cost=
-# on the kernel's command line names. Prints, for every figure that a program gives,
+# Guest side of workbench/run/bench-costs, bench-track, bench-refs, bench-devices and evidence:
+# what cost= on the kernel's command line names. Prints, for every figure that a program gives,
 #	COST row=KEY unit=UNIT value=N cmd=COMMAND
 # or	COST error=COMMAND TEXT
 set -u
@@ -32,6 +32,43 @@ pages() {
 	nr=0
 	[ "$1" != hugetlb ] || nr=512
 	echo $nr >/proc/sys/vm/nr_hugepages
+}
+
+# vmpte WHAT: VmPTE before and after pt_reclaim WHAT.
+vmpte() {
+	pt_reclaim "$1" 2>&1 >/dev/null |
+		sed -n "s,^\(.*\) kB before\, \(.*\) kB after,reclaim/$1-before kB \1\nreclaim/$1-after kB \2,p"
+}
+
+# isolated WHAT COMMAND...: how often CPU 3 is interrupted meanwhile, as osnoise counts
+# it, and by function calls of other CPUs.
+isolated() {
+	what=$1
+	shift
+	rtla osnoise top -q -c 3 -d 1h >/tmp/osnoise &
+	sleep 2
+	before=$(awk '$1 == "CAL:" { print $5 }' /proc/interrupts)
+	"$@" >/dev/null || return
+	after=$(awk '$1 == "CAL:" { print $5 }' /proc/interrupts)
+	kill -INT $!
+	wait $!
+	awk -v what="$what" '$1 == 3 && $2 ~ /^#/ { print "isolated/" what "-irq interrupts " $10 }' /tmp/osnoise
+	echo "isolated/$what-cal interrupts $((after - before))"
+}
+
+# fio_register WHAT MEM: the time in the kernel when fio registers a buffer of 64 MiB.
+fio_register() {
+	tracing=/sys/kernel/tracing
+	echo 'p:in io_sqe_buffers_register' >$tracing/kprobe_events
+	echo 'r:out io_sqe_buffers_register' >>$tracing/kprobe_events
+	echo >$tracing/trace
+	echo 1 >$tracing/events/kprobes/enable
+	fio --name=register --filename=/dev/nullb0 --size=64m --bs=64m --rw=read --direct=1 --ioengine=io_uring \
+		--fixedbufs --mem="$2" --iomem_align=2m --thread --eta=never >&2 || return
+	echo 0 >$tracing/events/kprobes/enable
+	awk -v what="$1" '{ sub(":", "", $4) } $5 == "in:" { from = $4 }
+		$5 == "out:" { printf "register/fio-64M-%s us %d\n", what, ($4 - from) * 1e6 + 0.5 }' $tracing/trace
+	echo >$tracing/kprobe_events
 }
 
 mount -t tracefs tracefs /sys/kernel/tracing
@@ -88,6 +125,28 @@ for word in $(cat /proc/cmdline); do
 				cost pin_devices $device $what
 			done
 		done ;;
+	cost=collapse)
+		echo 4 >/proc/sys/vm/nr_hugepages
+		cost pt_cost collapse idle
+		cost pt_cost unshare idle ;;
+	cost=pin60)
+		cost walk_track pin60 ;;
+	cost=isolated)
+		echo 4 >/proc/sys/vm/nr_hugepages
+		cost isolated nothing sleep 5
+		cost isolated khugepaged pt_cost khugepaged
+		cost isolated unshare pt_cost unshare idle ;;
+	cost=register)
+		for what in 4K THP hugetlb; do
+			pages $what
+			[ $what != THP ] || echo always >$thp/enabled
+			mem=mmap
+			[ $what != hugetlb ] || mem=shmhuge
+			cost fio_register $what $mem
+		done ;;
+	cost=tables)
+		cost vmpte punch
+		cost env LD_PRELOAD=/bench/libjemalloc.so.2 alloc_load ;;
 	cost=storm)
 		cost munmap_storm small 5
 		cost munmap_storm thp 4 ;;

@@ -4,10 +4,11 @@
  *
  *	pt_cost irqsoff MIB...	the longest stretch with interrupts off while so
  *				many MiB are pinned in one call; 0: nobody pins
- *	pt_cost collapse	512 times MADV_COLLAPSE of 2 MiB: function-call
+ *	pt_cost collapse [idle]	512 times MADV_COLLAPSE of 2 MiB: function-call
  *				interrupts, TLB shootdowns, time
- *	pt_cost unshare		64 times the last sharer of a hugetlb PMD table
+ *	pt_cost unshare [idle]	64 times the last sharer of a hugetlb PMD table
  *				goes: the same
+ *	pt_cost khugepaged	wait until khugepaged has made 512 huge pages
  *	pt_cost thp munmap|exit|dontneed
  *				1 GiB of THP is unmapped by one munmap(), by the
  *				end of the process, or by 512 calls of madvise():
@@ -15,7 +16,8 @@
  *				instructions of all callbacks that run afterwards
  *
  * Prints "key<tab>unit<tab>figure" lines. Threads of this process are busy on
- * all other CPUs meanwhile, so that TLBs there have to be flushed, too. Only
+ * all other CPUs meanwhile, so that TLBs there have to be flushed, too; with
+ * "idle" it has no other threads, and the keys end in the number of CPUs. Only
  * the system calls that the key names are counted and timed, not what prepares
  * them. "-other" are those among the interrupts that the system calls did not
  * send: the scheduler's and the clock's, on all CPUs. Times are those of a
@@ -64,6 +66,7 @@ struct count {
 };
 
 static volatile bool stop;
+static bool idle;	/* no threads on the other CPUs */
 
 static void spin_ns(uint64_t ns)
 {
@@ -83,10 +86,10 @@ static void *busy(void *cpu)
 	return NULL;
 }
 
-/* This thread has CPU 0. */
+/* This thread has CPU 0. Returns how many CPUs have one. */
 static int start_busy(pthread_t *thread)
 {
-	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int cpus = idle ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
 
 	run_on(0);
 	for (intptr_t cpu = 1; cpu < cpus; cpu++)
@@ -189,10 +192,14 @@ static void stop_counting(struct count *sum, const struct count *from)
 
 static void print_counts(const char *what, const struct count *c)
 {
-	printf("ipi/%s\tinterrupts\t%lu\n", what, c->cal);
-	printf("ipi/%s-tlb\tinterrupts\t%lu\n", what, c->tlb);
-	printf("ipi/%s-other\tinterrupts\t%lu\n", what, count_others());
-	printf("time/%s\tMinsn\t%.3f\n", what, c->ns / 1e6);
+	char name[64];
+
+	snprintf(name, sizeof(name), idle ? "%s-idle-%ld" : "%s", what,
+		 sysconf(_SC_NPROCESSORS_ONLN));
+	printf("ipi/%s\tinterrupts\t%lu\n", name, c->cal);
+	printf("ipi/%s-tlb\tinterrupts\t%lu\n", name, c->tlb);
+	printf("ipi/%s-other\tinterrupts\t%lu\n", name, count_others());
+	printf("time/%s\tMinsn\t%.3f\n", name, c->ns / 1e6);
 }
 
 /* ---- THP collapse. ---- */
@@ -218,6 +225,37 @@ static void collapse(void)
 	}
 	print_counts("collapse-512", &sum);
 	stop_busy(thread, cpus);
+}
+
+static unsigned long pages_collapsed(void)
+{
+	FILE *f = fopen(KHUGEPAGED "pages_collapsed", "r");
+	unsigned long nr;
+
+	if (!f || fscanf(f, "%lu", &nr) != 1)
+		err(1, KHUGEPAGED "pages_collapsed");
+	fclose(f);
+	return nr;
+}
+
+static void wait_for_khugepaged(void)
+{
+	unsigned long until = pages_collapsed() + COLLAPSES;
+	uint64_t end = now_ns() + 100000000000;
+	size_t size = COLLAPSES * 2 * MB;
+	char *p = reserve(size, 2 * MB);
+
+	fill_small(p, size);
+	if (madvise(p, size, MADV_HUGEPAGE))
+		err(1, "MADV_HUGEPAGE");
+	write_to(KHUGEPAGED "pages_to_scan", "1000000");
+	write_to(KHUGEPAGED "scan_sleep_millisecs", "0");
+	while (pages_collapsed() < until) {
+		usleep(10000);
+		if (now_ns() > end)
+			errx(1, "khugepaged makes no huge pages");
+	}
+	write_to(KHUGEPAGED "scan_sleep_millisecs", "4294967295");
 }
 
 /* ---- hugetlb unshare. ---- */
@@ -546,15 +584,19 @@ static void thp(const char *how)
 
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[2], "idle"))
+		idle = argc--;
 	if (argc > 2 && !strcmp(argv[1], "irqsoff"))
 		irqsoff_all(argv + 2);
 	else if (argc == 2 && !strcmp(argv[1], "collapse"))
 		collapse();
 	else if (argc == 2 && !strcmp(argv[1], "unshare"))
 		unshare_tables();
+	else if (argc == 2 && !strcmp(argv[1], "khugepaged"))
+		wait_for_khugepaged();
 	else if (argc == 3 && !strcmp(argv[1], "thp"))
 		thp(argv[2]);
 	else
-		errx(1, "usage: pt_cost irqsoff MiB...|collapse|unshare|thp munmap|exit|dontneed");
+		errx(1, "usage: pt_cost irqsoff MiB...|collapse [idle]|unshare [idle]|khugepaged|thp munmap|exit|dontneed");
 	return 0;
 }

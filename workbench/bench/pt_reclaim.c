@@ -23,7 +23,6 @@
 #define SHARED		(RANGE / 4)
 #define PROCESSES	64
 #define RUNS		7
-#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 
 static size_t page_size;
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define TRACING		"/sys/kernel/tracing/"
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 #define CSD_QUEUE	TRACING "events/csd/csd_queue_cpu/"
 #define MB		((size_t)1 << 20)
 

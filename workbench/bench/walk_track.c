@@ -7,7 +7,9 @@
  *			while nobody, one other CPU, or all other CPUs walk the
  *			page tables of this process; or those of another one
  *	walk_track munmap	1 GiB of huge pages is unmapped
- *	walk_track pin	256 MiB of small pages are pinned, 8 pages a call
+ *	walk_track pin		256 MiB of small pages are pinned, 8 pages a call
+ *	walk_track pin60	60 threads on as many CPUs pin the same 8 MiB, 8 pages
+ *				a call, at once
  *
  * Prints "key<tab>unit<tab>figure" lines. A CPU that does not walk is busy.
  *
@@ -40,6 +42,8 @@
 #define A_MAP		(128 * MB)
 #define PINNED		(256 * MB)
 #define PAGES_A_CALL	8
+#define THREADS		60
+#define PINNED_A_THREAD	(8 * MB)
 #define WALKED		512	/* pages */
 
 #ifdef __powerpc64__
@@ -259,27 +263,75 @@ static void unmap(void)
 	print_count("munmap-thp", "", &count);
 }
 
-static void pin(void)
+/* Pin @size bytes, PAGES_A_CALL at a time; returns the time that it takes in us. */
+static uint64_t pin_all(char *p, size_t size)
 {
 	int gup = open("/sys/kernel/debug/gup_test", O_RDWR);
-	char *p = reserve(PINNED, 2 * MB);
-	uint64_t least = UINT64_MAX;
+	struct gup_test args = {
+		.addr = (uintptr_t)p, .size = size, .gup_flags = 1,
+		.nr_pages_per_call = PAGES_A_CALL,
+	};
 
 	if (gup < 0)
 		err(1, "/sys/kernel/debug/gup_test");
+	if (ioctl(gup, PIN_FAST_BENCHMARK, &args) || args.size != size)
+		err(1, "pinning");
+	close(gup);
+	return args.get_delta_usec;
+}
+
+static void pin(void)
+{
+	char *p = reserve(PINNED, 2 * MB);
+	uint64_t least = UINT64_MAX;
+
 	fill_small(p, PINNED);
 	for (int i = 0; i < 5; i++) {
-		struct gup_test args = {
-			.addr = (uintptr_t)p, .size = PINNED, .gup_flags = 1,
-			.nr_pages_per_call = PAGES_A_CALL,
-		};
+		uint64_t us = pin_all(p, PINNED);
 
-		if (ioctl(gup, PIN_FAST_BENCHMARK, &args) || args.size != PINNED)
-			err(1, "pinning");
-		if (args.get_delta_usec < least)
-			least = args.get_delta_usec;
+		if (us < least)
+			least = us;
 	}
 	printf("track/pin-8\tinsn/page\t%.2f\n", least * 1000. / (PINNED / getpagesize()));
+}
+
+struct pinner {
+	pthread_t thread;
+	int cpu;
+	char *p;
+};
+
+static void *pin_some(void *arg)
+{
+	struct pinner *pinner = arg;
+
+	run_on(pinner->cpu);
+	started++;
+	while (started < THREADS)
+		pause_cpu();
+	pin_all(pinner->p, PINNED_A_THREAD);
+	return NULL;
+}
+
+/* Times are of all CPUs together, where they run in turns. */
+static void pin_by_threads(void)
+{
+	struct pinner pinner[THREADS];
+	char *p = reserve(PINNED_A_THREAD, 2 * MB);
+	uint64_t from;
+
+	fill_small(p, PINNED_A_THREAD);
+	from = now_ns();
+	for (int i = 0; i < THREADS; i++) {
+		pinner[i].cpu = i + 1;
+		pinner[i].p = p;
+		if (pthread_create(&pinner[i].thread, NULL, pin_some, &pinner[i]))
+			errx(1, "no thread");
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(pinner[i].thread, NULL);
+	printf("track/pin-8-60\tinsn/page\t%.2f\n",
+	       (double)(now_ns() - from) / THREADS / (PINNED_A_THREAD / getpagesize()));
 }
 
 int main(int argc, char **argv)
@@ -290,7 +342,9 @@ int main(int argc, char **argv)
 		unmap();
 	else if (argc == 2 && !strcmp(argv[1], "pin"))
 		pin();
+	else if (argc == 2 && !strcmp(argv[1], "pin60"))
+		pin_by_threads();
 	else
-		errx(1, "usage: walk_track collapse nobody|one|all|others, munmap, or pin");
+		errx(1, "usage: walk_track collapse nobody|one|all|others, munmap, pin or pin60");
 	return 0;
 }

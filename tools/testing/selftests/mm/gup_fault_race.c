@@ -6,6 +6,8 @@
  * to through the mapping, and read through the pins: they must be of the same pages.
  * Meanwhile the other thread splits and merges the VMA, moves it, forks, and so on; or
  * a page comes from userfaultfd, late or never. At the end no pin may be left.
+ *
+ * The case writeback needs a file: it is in the directory TEST_DIR of the environment.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -27,6 +29,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -39,6 +42,7 @@
 #include "vm_util.h"
 #include "../../../../mm/gup_test.h"
 
+#define FOLL_WRITE	0x01
 #define PAGES	64
 #define MS	1500		/* that each race is tried */
 
@@ -299,6 +303,55 @@ static void give_back(void *race, unsigned int n)
 	Race *r = race;
 
 	madvise(r->mem + n % PAGES * r->page, r->page, MADV_DONTNEED);
+}
+
+/*
+ * Pages of a file whose dirty pages are tracked are write-protected by each writeback,
+ * and a fault for writing makes them dirty again. GUP must not fault for ever.
+ */
+static void write_back(void *race, unsigned int n)
+{
+	Race *r = race;
+
+	msync(r->mem, r->size, MS_SYNC);
+}
+
+static long thread_faults(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) ? -1 : usage.ru_minflt;
+}
+
+TEST_F(gup_fault_race, writeback)
+{
+	const char *dir = getenv("TEST_DIR");
+	struct gup_test args;
+	int fd, calls = 0;
+	long faults;
+
+	if (!dir)
+		SKIP(return, "needs TEST_DIR, on a file system that tracks dirty pages");
+	fd = open(dir, O_TMPFILE | O_RDWR, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, self->size));
+	ASSERT_EQ(self->mem, mmap(self->mem, self->size, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED, fd, 0));
+	close(fd);
+	ASSERT_EQ(0, start(self, write_back));
+	faults = thread_faults();
+	for (; now_ms() < self->end; calls++) {
+		args = (struct gup_test){
+			.addr = (uintptr_t)self->mem, .size = self->size,
+			.nr_pages_per_call = PAGES, .gup_flags = FOLL_WRITE,
+		};
+		ASSERT_EQ(0, ioctl(self->gup, PIN_FAST_BENCHMARK, &args));
+		ASSERT_EQ(self->size, args.size);
+	}
+	stop(self);
+	EXPECT_LT(0, self->changes);
+	EXPECT_LT(PAGES, thread_faults() - faults);
+	EXPECT_LT(1, calls);
 }
 
 static void race_unread(struct __test_metadata *_metadata, Race *self,
