@@ -57,9 +57,9 @@ fail_pte_map_find(struct fail_pte_map_site *site, pmd_t *pmdp)
 }
 
 /*
- * A caller that tries again may look the table up more than once in each attempt,
- * here and elsewhere, and must get through in one of them. So after a task has
- * failed n times here, its next n lookups succeed. The oldest failure is forgotten.
+ * A caller that retries may look the table up several times per attempt, here
+ * and elsewhere, and must succeed in one attempt. So after the nth failure of a
+ * task here, its next n lookups succeed. The oldest failure is forgotten.
  */
 static void fail_pte_map_failed(struct fail_pte_map_site *site, pmd_t *pmdp)
 {
@@ -81,7 +81,7 @@ static void fail_pte_map_failed(struct fail_pte_map_site *site, pmd_t *pmdp)
  * @mm: the mm that the pmd belongs to, or NULL if it is not known
  * @pmdp: the pmd
  *
- * Does nothing unless a probability is set. So such lookups do not count for
+ * Does nothing while the probability is 0. Then lookups do not count for
  * /proc/<pid>/fail-nth, which counts the opportunities for all kinds of faults.
  *
  * Context: Any.
@@ -113,7 +113,7 @@ bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 	return true;
 }
 
-/* pt_lock_mapped() at a site. pt_map() makes the exception for mms without users. */
+/* pt_lock_mapped() at a site. It does not know the mm, nor check mm_users. */
 bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 			 pmd_t *pmdp)
 {

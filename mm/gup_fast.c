@@ -4,15 +4,15 @@
  * walking the page tables without a lock.
  *
  * A page is handed out only if, at some time while our reference on it was
- * visible to everybody, the page tables mapped it at that address with the
- * access asked for. Whatever the walk cannot prove it leaves to the caller,
- * which falls back to faulting under a lock.
+ * visible to all CPUs, the page tables mapped it at that address with the
+ * requested access. Where the walk cannot prove that, it stops, and the caller
+ * falls back to faulting under a lock.
  *
  * The walk, for each batch of entries:
  *
  *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each, for all
- *      batches that they lead to
- *  (2) read the entries; of a large folio, the first and the last
+ *      batches below them
+ *  (2) read the entries; for a large folio, only the first and the last
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
  *                                            smp_rmb() between the levels
@@ -32,30 +32,30 @@
  * what it is then comes after it, too.
  *
  * An updater that detaches a table, edits its entries and attaches the same
- * table again releases the edits with the attaching store. This is why the
- * re-read goes top down: a walk that finds the table attached after the edit
- * then finds the edited entries; a walk that finds it attached from before
- * the detach had its reference in place for (C). Entries first would accept
- * an old entry, and then the table attached again.
+ * table again orders the edits before the attaching store. So (4) goes top
+ * down. A walk that finds the table attached after the edit then finds the
+ * edited entries. A walk that finds it attached from before the detach took its
+ * reference early enough for (C) to see it. Bottom up, (4) could accept an
+ * entry from before the edit, and then find the table attached again.
  *
- * This is why every level is read again: moving a PMD table, or unsharing a
- * hugetlb one, changes nothing but the pud.
+ * Every level is read again, because moving a PMD table, or unsharing a hugetlb
+ * one, changes only the pud.
  */
 #include "gup_fast_folio.h"
 #include "gup_fast_internal.h"
 
-/* The same walk hands out pages, or ranges: mm/gup_fast_ranges.c. */
+/* 1 in mm/gup_fast_ranges.c, for a walk that hands out ranges of pages. */
 #ifndef GUP_FAST_RANGES
 #define GUP_FAST_RANGES	0
 #endif
 
 /*
- * What has several callers and runs for each page or batch is __always_inline
- * here and in gup_fast_folio.h. By gup_test, on x86-64, a call for one page takes
- * 10 % more instructions otherwise, and 512 small folios take 25 % more. With the
- * two loops over GUP_FAST_UNROLL entries not unrolled, a THP takes twice as many,
- * folios of 64 KiB take a third more. What is __uninitialized is cleared in each
- * call otherwise, with INIT_STACK_ALL_ZERO: 3 % of a call for one page.
+ * Functions with several callers that run for each page or batch are
+ * __always_inline here and in gup_fast_folio.h. Otherwise a call for one page
+ * takes 10 % more instructions, and 512 small folios take 25 % more (gup_test,
+ * x86-64). Without unrolling the two loops over GUP_FAST_UNROLL entries, a THP
+ * takes twice as many, and folios of 64 KiB take a third more. __uninitialized
+ * avoids INIT_STACK_ALL_ZERO, which costs 3 % of a call for one page.
  */
 
 /* Small folios whose references are taken together; see gup_fast_small(). */
@@ -70,7 +70,7 @@ struct gup_fast {
 	unsigned int flags;
 	struct page **pages;		/* the next slot to fill */
 	struct gup_ranges *ranges;	/* or these, with GUP_FAST_RANGES */
-	unsigned long end;		/* of all that is asked for, with GUP_FAST_RANGES */
+	unsigned long end;		/* of the request, if GUP_FAST_RANGES */
 
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
@@ -96,9 +96,9 @@ static void gup_fast_account_flush(struct gup_fast *g)
 }
 
 /*
- * Count @nr pins of @folio, which the caller is going to hand out. Before it
- * marks the folio accessed: that is a locked write to the word that has the
- * node, and reading it next would wait for that.
+ * Count @nr pins of @folio, which the caller is about to hand out. Call this
+ * before marking the folio accessed: that is a locked write to the word that
+ * holds the node, and a read of the node would have to wait for it.
  */
 static void gup_fast_account(struct gup_fast *g, struct folio *folio, int nr)
 {
@@ -113,13 +113,13 @@ static void gup_fast_account(struct gup_fast *g, struct folio *folio, int nr)
 }
 
 /*
- * Step (4) down to @leaf: is the path that of step (1)? The entries, if @leaf
- * is a table of them, are read after this. Each smp_rmb() orders the level
- * above it before the one below. It pairs with the barrier of an updater
- * between editing a table and attaching it again. Only a collapse to less than
- * a PMD does that today, in __folio_mark_uptodate(), to PTE tables. The others
- * keep the contract of linux/lockless_walk.h for tables of all levels. A folded
- * level has no entry of its own to read.
+ * Step (4) down to @leaf: is the path still that of step (1)? If @leaf is a PTE
+ * table, its entries are read after this. Each smp_rmb() orders the level above
+ * it before the one below. It pairs with the barrier of an updater between
+ * editing a table and attaching it again. Currently only a collapse to less
+ * than a PMD does that, to PTE tables, by __folio_mark_uptodate(). The other
+ * smp_rmb() calls keep the contract of linux/lockless_walk.h for tables of all
+ * levels. A folded level has no entry of its own.
  */
 static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 					       enum pgtable_level leaf)
@@ -257,7 +257,7 @@ static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 	       !pte_special(pte);
 }
 
-/* The same, next to an entry that is known to be permitted. */
+/* The same, but cheaper if @pte has the access of @known, a permitted entry. */
 static bool gup_fast_pte_permitted_like(pte_t pte, pte_t known,
 					unsigned int flags)
 {
@@ -283,7 +283,7 @@ static __always_inline bool gup_fast_pte_matches(pte_t *ptep, pte_t want)
 	       gup_fast_pte_similar(pte, want);
 }
 
-/* Is entry @nr from @ptep on equal to the bit to what continues @pte? */
+/* Does entry @nr after @ptep equal the continuation of @pte in all bits? */
 static bool gup_fast_pte_continues(pte_t *ptep, pte_t pte, unsigned int nr)
 {
 	return lockless_walk_ptep_equals(ptep + nr,
@@ -301,8 +301,8 @@ static bool gup_fast_pte_run(pte_t *ptep, pte_t pte)
 }
 
 /*
- * How many of @max entries from @ptep on continue @pte: consecutive pages,
- * same permissions?
+ * How many of the @max entries from @ptep on continue @pte: consecutive pages
+ * with the same permissions?
  */
 static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 						       unsigned int max)
@@ -322,8 +322,8 @@ static __always_inline unsigned int gup_fast_pte_batch(pte_t *ptep, pte_t pte,
 }
 
 /*
- * Step (2): how many of them seem to? If the last one does, those in between
- * will, and step (4) finds the one that does not.
+ * Step (2): how many entries seem to continue @pte? If the last one does, those
+ * in between are assumed to. Step (4) finds any that does not.
  */
 static unsigned int gup_fast_pte_guess(pte_t *ptep, pte_t pte, unsigned int max)
 {
@@ -334,7 +334,7 @@ static unsigned int gup_fast_pte_guess(pte_t *ptep, pte_t pte, unsigned int max)
 	return gup_fast_pte_batch(ptep, pte, max);
 }
 
-/* How many of @nr pages from @page on can be pinned as they are mapped? */
+/* How many of @nr pages from @page on can be pinned without unsharing? */
 static unsigned int gup_fast_exclusive(struct page *page, unsigned int nr,
 				       unsigned int flags, bool writable)
 {
@@ -378,7 +378,7 @@ static unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	struct folio *folio = page_folio(page);
 	unsigned int nr, valid;
 
-	/* May be nonsense as yet; gup_fast_grab_large() finds out. */
+	/* Unreliable without a reference; gup_fast_grab_large() checks it. */
 	nr = (1U << gup_fast_order(folio)) - folio_page_idx(folio, page);
 	nr = gup_fast_pte_guess(ptep, pte, clamp(nr, 1U, max));
 	if (!nr)
@@ -402,7 +402,7 @@ static unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	return valid;
 }
 
-/* Step (2): read up to @max entries, and have their struct pages on the way. */
+/* Step (2): read up to @max entries, and prefetch their struct pages. */
 static unsigned int gup_fast_small_read(struct gup_fast_entry *e, pte_t *ptep,
 					pte_t first, unsigned int max,
 					unsigned int flags)
@@ -422,7 +422,7 @@ static unsigned int gup_fast_small_read(struct gup_fast_entry *e, pte_t *ptep,
 	return nr;
 }
 
-/* Step (3): up to the first page that cannot be had. */
+/* Step (3), up to the first page that cannot be taken. */
 static unsigned int gup_fast_small_grab(struct gup_fast_entry *e,
 					unsigned int nr, unsigned int flags,
 					bool *contended)
@@ -438,7 +438,7 @@ static unsigned int gup_fast_small_grab(struct gup_fast_entry *e,
 	return i;
 }
 
-/* The rest of step (4) for the entry of one page, the path being validated. */
+/* The rest of step (4) for one page, after the path has been validated. */
 static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
 						 struct folio *folio,
 						 struct page *page,
@@ -479,7 +479,7 @@ static unsigned int gup_fast_small_take(struct gup_fast *g,
 	return i;
 }
 
-/* Drop what was grabbed. Free it after that, where it was the last reference. */
+/* Drop the references. Folios are freed after the end of the speculation. */
 static void gup_fast_small_drop(struct gup_fast_entry *e, unsigned int nr,
 				unsigned int flags)
 {
@@ -496,10 +496,10 @@ static void gup_fast_small_drop(struct gup_fast_entry *e, unsigned int nr,
 }
 
 /*
- * Another CPU changed a count in the moment that this one did. Both are likely
- * to walk the same pages at the same pace, and take the struct pages of a group
- * away from each other, before and after their turn. Let the other one get a
- * group ahead.
+ * Another CPU changed a count at the same time as this one. Both are likely to
+ * walk the same pages at the same pace, so the cache lines of the struct pages
+ * of a group bounce between them. Pause, so that the other CPU gets a group
+ * ahead.
  */
 static void gup_fast_stand_back(void)
 {
@@ -508,9 +508,9 @@ static void gup_fast_stand_back(void)
 }
 
 /*
- * Entries of small folios: one reference each, but the path is validated only
- * once for all of them, and their struct pages are fetched side by side.
- * Returns the number of pages taken; 0 means stop.
+ * Take small folios: one reference each, but the path is validated only once
+ * for all of them, and their struct pages are fetched in parallel. Returns the
+ * number of pages taken; 0 means stop.
  */
 static unsigned int gup_fast_small(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				   unsigned int max)
@@ -581,7 +581,7 @@ static __always_inline bool gup_fast_one_valid(struct gup_fast *g, pte_t *ptep,
 	       gup_fast_entry_valid(ptep, pte, folio, page, g->flags);
 }
 
-/* A batch of one page, without what it takes to find more. */
+/* A batch of one page, without the cost of looking for more. */
 static unsigned int gup_fast_one(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				 struct page *page)
 {
@@ -603,7 +603,7 @@ static unsigned int gup_fast_one(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	return 1;
 }
 
-/* Zero pages are pinned without a count: they are not going anywhere. */
+/* Pins of zero pages are not counted, because zero pages are never freed. */
 static unsigned int gup_fast_zero(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				  struct page *page)
 {
@@ -613,7 +613,7 @@ static unsigned int gup_fast_zero(struct gup_fast *g, pte_t *ptep, pte_t pte,
 	return 1;
 }
 
-/* The batch that begins with @pte, of @max pages at most. */
+/* Take the batch that begins with @pte, of at most @max pages. */
 static unsigned int gup_fast_batch(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				   unsigned int max)
 {
@@ -631,9 +631,9 @@ static unsigned int gup_fast_batch(struct gup_fast *g, pte_t *ptep, pte_t pte,
 }
 
 /*
- * The entries from @addr on, all in the table that g->pmd points to. Batches
- * may end early, for a border or a failure: what could not be taken is tried
- * again as the first of the next batch, until one takes nothing at all.
+ * Take @nr pages from @addr on, all in the table that g->pmd points to. A batch
+ * may end early, at a border or by a failure. The first page that it did not
+ * take begins the next batch. Stops when a batch takes no page at all.
  */
 static bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 			       unsigned long nr)
@@ -673,8 +673,8 @@ unmap:
 }
 
 /*
- * Step (1) down to the pud that maps @addr. The path stays in @g, because
- * folded levels live in the values that were read.
+ * Step (1) down to the pud that maps @addr. The path is kept in @g, because the
+ * pointer to an entry of a folded level points to the value in @g.
  */
 static bool gup_fast_path_to_pud(struct gup_fast *g, unsigned long addr)
 {
@@ -696,10 +696,10 @@ static bool gup_fast_path_to_pud(struct gup_fast *g, unsigned long addr)
 }
 
 /*
- * The pages from @addr to @next, none of them in another PMD range. With
- * GUP_FAST_RANGES a PUD leaf is one step, however long it is: @next is moved to its
- * end. @pud_known: the path down to the pud is that of the range before, in the same
- * section. Returns whether all pages were taken.
+ * Take the pages from @addr to @next, all in one PMD range. If GUP_FAST_RANGES,
+ * a PUD leaf is taken in one step, and @next is moved to its end. If
+ * @pud_known, @g has the path down to the pud, from the range before in the
+ * same section. Returns whether all pages were taken.
  */
 static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 			  unsigned long *next, bool pud_known)
@@ -727,7 +727,7 @@ static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 
 #define GUP_FAST_CHUNK	(LOCKLESS_WALK_CHUNK * PAGE_SIZE)
 
-/* Where the next step from @addr to @end ends: with a PMD range, or with a chunk. */
+/* The end of the next step from @addr: that of a PMD range, or of a chunk. */
 static unsigned long gup_fast_next(unsigned long addr, unsigned long end)
 {
 	unsigned long next = pmd_addr_end(addr, end);
@@ -737,7 +737,7 @@ static unsigned long gup_fast_next(unsigned long addr, unsigned long end)
 	return addr + min(next - addr, GUP_FAST_CHUNK);
 }
 
-/* Returns the number of pages that are in @pages, or, with GUP_FAST_RANGES, in @ranges. */
+/* Returns the number of pages in @pages or, if GUP_FAST_RANGES, in @ranges. */
 static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 				    unsigned int flags, struct page **pages,
 				    struct gup_ranges *ranges)
@@ -765,8 +765,8 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 			break;
 		addr = next;
 		/*
-		 * A path serves as long as the section that it was read in; a
-		 * PUD range begins with a chunk.
+		 * A path is valid only in the section that read it. A new PUD
+		 * range always begins a new chunk.
 		 */
 		pud_known = GUP_FAST_CHUNK > PMD_SIZE && addr % GUP_FAST_CHUNK;
 		if (!pud_known)
@@ -782,16 +782,16 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 /**
  * gup_fast() - pin or get user pages of current without a lock
  * @start: first address, page aligned
- * @end: behind the last address, page aligned, at most TASK_SIZE_MAX
+ * @end: end of the range, page aligned, at most TASK_SIZE_MAX
  * @flags: FOLL_PIN or FOLL_GET, and other FOLL_* flags
  * @pages: receives the pages, in order of address
  *
- * Stops at the first page that needs more than a walk: a hole, a fault, an
- * entry that changed, a kind of page that @flags do not allow without a look
+ * Stops at the first page that a walk cannot take: a hole, an entry that needs
+ * a fault or has changed, or a kind of page that @flags allow only after a look
  * at its VMA.
  *
- * A pin is worth nothing if fork() write-protects the page at the same time:
- * all of them fail then.
+ * If fork() write-protects the pages at the same time, their pins are useless:
+ * then all of them are dropped.
  *
  * Context: Any for FOLL_GET, NMI included. Process context for FOLL_PIN.
  * Return: The number of pages taken, from @start on without a gap; possibly 0.
@@ -815,8 +815,8 @@ unsigned long gup_fast(unsigned long start, unsigned long end,
 		return nr;
 
 	/*
-	 * Pairs with smp_mb() in copy_page_range(), the atomic of step (3)
-	 * being the other: fork() sees the pins, or this sees its count.
+	 * The atomic of step (3) pairs with smp_mb() in copy_page_range():
+	 * either fork() sees the pins, or this sees its sequence count.
 	 */
 	if (read_seqcount_retry(fork_seq, seq)) {
 		gup_fast_unpin_user_pages(pages, nr);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What mm/gup.c and the lockless walker in mm/gup_fast.c want of each other.
+ * The interface between mm/gup.c and the lockless walker in mm/gup_fast.c.
  */
 #ifndef _MM_GUP_FAST_H
 #define _MM_GUP_FAST_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Folios, as a lockless walk finds them in page-table entries: how to take
- * references and pins, and which may be handed out.
+ * How a lockless walk takes references and pins of the folios that it finds in
+ * page-table entries, and which folios it may hand out.
  *
- * Before a reference is held, struct page may turn into anything: head, tail,
- * free, part of another folio. Only accessors that assume nothing may look at
- * it, and everything they say has to be checked again under the reference. The steps
- * are those of mm/gup_fast.c.
+ * Until a reference is held, a struct page may become anything: head, tail,
+ * free, part of another folio. Only accessors that assume nothing may read it,
+ * and their results must be checked again under the reference. The steps are
+ * those of mm/gup_fast.c.
  */
 #ifndef _MM_GUP_FAST_FOLIO_H
 #define _MM_GUP_FAST_FOLIO_H
@@ -33,15 +33,15 @@
  *	(5) drop the reference
  *
  * So preemption is disabled from the first reference of a batch until the batch
- * is validated or dropped. An interrupt may still come in between, and then the
- * references are held while it, and softirqs after it, are served: so is any
- * lock that does not disable interrupts.
+ * is validated or dropped. An interrupt may still come in between. Then the
+ * references are held while it, and the softirqs after it, are handled, as is
+ * any lock that does not disable interrupts.
  *
- * Nothing in between may sleep, so a folio is freed after the end, when the
- * walk dropped the last reference: freeing takes locks that sleep on PREEMPT_RT.
+ * Nothing in between may sleep. Freeing takes locks that sleep on PREEMPT_RT,
+ * so a folio whose last reference the walk dropped is freed after the end.
  *
- * Where RCU readers are not preempted, or a walk disables interrupts, these two
- * are empty.
+ * Both functions are empty where RCU readers are not preempted, and where walks
+ * disable interrupts.
  */
 static inline void gup_fast_speculate_begin(void)
 {
@@ -84,7 +84,7 @@ static __always_inline bool gup_fast_ref_try_add(struct folio *folio, int refs,
 	return added;
 }
 
-/* Drop @refs of @folio, which are the last speculative ones that the walk has. */
+/* Drop @refs references of @folio, the last speculative ones of the walk. */
 static inline void gup_fast_speculate_end_put(struct folio *folio, int refs)
 {
 	bool last = folio_ref_sub_and_test(folio, refs);
@@ -104,8 +104,8 @@ static inline bool gup_fast_folio_matches(struct folio *folio,
 }
 
 /*
- * For a folio that may be none any more: folio_order() would complain, and what it
- * says may be anything.
+ * The order of what may no longer be a folio: folio_order() would warn. The
+ * result may be wrong, but is at most MAX_FOLIO_ORDER.
  */
 static inline unsigned int gup_fast_order(struct folio *folio)
 {
@@ -130,8 +130,8 @@ static inline int gup_fast_large_bias(struct folio *folio, unsigned int flags)
  * from @page on when last seen. They are speculative until
  * gup_fast_speculate_end() or gup_fast_drop_large().
  *
- * A full barrier when it succeeds: step (3). Pairs with the full barrier (B)
- * of the updater, among them the one in folio_try_share_anon_rmap_*().
+ * It is a full barrier if it succeeds: step (3). Pairs with the full barrier
+ * (B) of updaters, such as the one in folio_try_share_anon_rmap_*().
  */
 static __always_inline bool gup_fast_grab_large(struct folio *folio,
 						struct page *page, int nr,
@@ -162,8 +162,8 @@ static __always_inline bool gup_fast_grab_large(struct folio *folio,
 }
 
 /*
- * Drop what was grabbed, and end that they are speculative, for others that
- * were grabbed together with them, too. The statistics do not know of it.
+ * Drop @nr references or pins, and end the speculation, also for others that
+ * were taken by the same call. The statistics have not counted them.
  */
 static inline void gup_fast_drop_large(struct folio *folio, int nr,
 				       unsigned int flags)
@@ -176,9 +176,9 @@ static inline void gup_fast_drop_large(struct folio *folio, int nr,
 }
 
 /*
- * The folio of a page that is likely small: page_folio() without the look for
- * a head. If it is a tail, it has no references to be had; if it is a head,
- * gup_fast_small_matches() says so.
+ * The folio of a page that is likely small: page_folio() without looking up the
+ * head. The count of a tail is 0, so no reference to it can be taken. A head is
+ * detected by gup_fast_small_matches().
  */
 static inline struct folio *gup_fast_small_folio(struct page *page)
 {
@@ -191,10 +191,10 @@ static inline int gup_fast_small_bias(unsigned int flags)
 }
 
 /*
- * Take one speculative reference or pin of a page that is likely a small
- * folio: right from the start, in one operation.
+ * Take one speculative reference or pin of a page that is likely a small folio,
+ * in one operation.
  *
- * A full barrier when it succeeds, as gup_fast_grab_large().
+ * It is a full barrier if it succeeds, as is gup_fast_grab_large().
  */
 static inline bool gup_fast_grab_small(struct page *page, unsigned int flags,
 				       bool *contended)
@@ -203,7 +203,7 @@ static inline bool gup_fast_grab_small(struct page *page, unsigned int flags,
 				    gup_fast_small_bias(flags), contended);
 }
 
-/* Is it what gup_fast_grab_small() took it for? */
+/* Is @folio small, as gup_fast_grab_small() assumed, and do @flags allow it? */
 static inline bool gup_fast_small_matches(struct folio *folio, unsigned int flags)
 {
 	return !folio_test_large(folio) && gup_fast_folio_matches(folio, flags);
@@ -264,15 +264,15 @@ static __always_inline bool gup_fast_folio_allowed(struct folio *folio,
 	return true;
 }
 
-/* A pin is there to access the content. Only for what PTEs map, and last. */
+/* Pins access the content. The last check, only for pages mapped by PTEs. */
 static inline bool gup_fast_make_accessible(struct folio *folio, unsigned int flags)
 {
 	return !(flags & FOLL_PIN) || !arch_make_folio_accessible(folio);
 }
 
 /*
- * A read-only pin of an anonymous page that is not exclusive must unshare it, and a
- * long-term one of a file's page may have to. Its VMA would tell.
+ * A read-only pin of an anonymous page that is not exclusive must unshare it. A
+ * long-term one of a file page may have to, which depends on the VMA.
  */
 static inline bool gup_fast_must_unshare(struct page *page, unsigned int flags,
 					 bool writable)

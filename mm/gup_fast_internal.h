@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every header that mm/gup_fast.c needs, so that a test can build the very
- * same file against something else.
+ * All headers that mm/gup_fast.c needs, so that a test can build the same file
+ * against something else.
  */
 #ifndef _MM_GUP_FAST_INTERNAL_H
 #define _MM_GUP_FAST_INTERNAL_H

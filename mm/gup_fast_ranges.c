@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The walk of mm/gup_fast.c, to hand out ranges.
+ * The walk of mm/gup_fast.c, compiled a second time to hand out ranges.
  *
- * It is compiled once more, as a choice at run time makes a call for one page 2.5 % more
- * instructions, and 512 small pages 1.2 % (gup_test, x86-64).
+ * A choice at run time would cost 2.5 % more instructions for a call for one
+ * page, and 1.2 % more for 512 small pages (gup_test, x86-64).
  */
 #define GUP_FAST_RANGES	1
 #include "gup_fast.c"
 
 /*
- * Give back what was added since @r was @before, and its last range had @last_nr pages.
- * fork() may have made them shared, so they are not checked.
+ * Unpin the pages that were added since @r was @before and its last range had
+ * @last_nr pages. fork() may have made them shared, so they are not checked.
  */
 static void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *before,
 			    unsigned int last_nr)
@@ -31,12 +31,12 @@ static void gup_ranges_undo(struct gup_ranges *r, const struct gup_ranges *befor
 /**
  * gup_fast_ranges() - pin user pages of current without a lock, as ranges
  * @start: first address, page aligned
- * @end: behind the last address, page aligned, at most TASK_SIZE_MAX
+ * @end: end of the range, page aligned, at most TASK_SIZE_MAX
  * @flags: FOLL_PIN, and other FOLL_* flags
- * @ranges: receives the pages, in order of address. They may be added to its last
- *	range, which @start follows then.
+ * @ranges: receives the pages, in order of address. If @start continues its
+ *	last range, pages may be added to that.
  *
- * As gup_fast(). Stops also when there is no room for another range.
+ * Like gup_fast(), but also stops when there is no room for another range.
  *
  * Context: Process context.
  * Return: The number of pages taken, from @start on without a gap; possibly 0.

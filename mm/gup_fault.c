@@ -39,7 +39,7 @@
 
 #define GUP_VMA_LOCK_TRIES	2
 
-/* gup_fast() has them, or does not need them once the VMA is checked. */
+/* gup_fast() handles these, or need not once the VMA has been checked. */
 #define GUP_FAST_FLAGS		(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
 				 FOLL_GET | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
 #define GUP_SLOW_FLAGS		(FOLL_DUMP | FOLL_SPLIT_PMD | FOLL_REMOTE)
@@ -80,8 +80,8 @@ static bool gup_may_unlock(struct gup_fault *g)
 }
 
 /*
- * Handlers that have not been audited for the VMA lock drop it, and ask for
- * mmap_lock. Knowing them saves the fault.
+ * Fault handlers that have not been audited for the VMA lock drop it, and ask
+ * for mmap_lock. Recognizing them here saves that fault.
  */
 static bool gup_vma_lock_suffices(struct gup_fault *g, struct vm_area_struct *vma)
 {
@@ -91,7 +91,7 @@ static bool gup_vma_lock_suffices(struct gup_fault *g, struct vm_area_struct *vm
 	       !vma->vm_ops->fault || vma->vm_ops->map_pages;
 }
 
-/* Look up the VMA at g->addr, and lock no more than it. */
+/* Look up the VMA at g->addr, and take only the VMA lock. */
 static bool gup_lock_vma(struct gup_fault *g)
 {
 	struct vm_area_struct *vma;
@@ -121,7 +121,7 @@ static int gup_lock_mmap(struct gup_fault *g)
 	return 0;
 }
 
-/* Exchange mmap_lock for the VMA lock, which cannot fail but by overflow. */
+/* Exchange mmap_lock for the VMA lock, which fails only on overflow. */
 static void gup_downgrade(struct gup_fault *g)
 {
 	if (g->lock != GUP_LOCK_MMAP || !gup_vma_lock_suffices(g, g->vma) ||
@@ -131,7 +131,7 @@ static void gup_downgrade(struct gup_fault *g)
 	g->lock = GUP_LOCK_VMA;
 }
 
-/* The VMA ends here. */
+/* Leave g->vma. The VMA lock is dropped, mmap_lock is kept. */
 static void gup_leave_vma(struct gup_fault *g)
 {
 	if (g->lock == GUP_LOCK_VMA)
@@ -180,8 +180,8 @@ static unsigned int gup_fault_flags(struct gup_fault *g, bool unshare)
 }
 
 /*
- * Returns 0 if the page is to be looked up again. The lock may be gone then, and
- * g->vma with it. -EBUSY: it would have to sleep, and is not allowed to.
+ * Returns 0 if the page must be looked up again. If the lock was dropped,
+ * g->vma is NULL then. -EBUSY if the fault would have to sleep, and must not.
  */
 static int gup_fault_in(struct gup_fault *g, bool unshare)
 {
@@ -190,7 +190,7 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 
 	if (g->flags & FOLL_NOFAULT)
 		return -EFAULT;
-	/* A read fault only: a write fault unshares anyway. */
+	/* Only for a read fault: a write fault unshares anyway. */
 	VM_WARN_ON_ONCE(unshare && (g->flags & FOLL_WRITE));
 
 	fault = handle_mm_fault(g->vma, g->addr, gup_fault_flags(g, unshare), NULL);
@@ -209,7 +209,7 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 	return 0;
 }
 
-/* Hand out @page, which has one reference or pin, and what follows it in its leaf. */
+/* Hand out @page, which has one reference or pin, and the pages after it. */
 static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
 		    struct page *page, unsigned long page_mask)
 {
@@ -231,8 +231,8 @@ static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
 }
 
 /*
- * A page was there already, so others may be: gup_fast() takes them at a lower price.
- * Once it has not got any, it is not asked again before the next fault.
+ * A page was present already, so others may be: gup_fast() takes them at a
+ * lower cost. Once it takes none, it is not called again until the next fault.
  */
 static void gup_take_fast(struct gup_fault *g)
 {
@@ -252,7 +252,7 @@ static void gup_take_fast(struct gup_fault *g)
 	gup_advance(g, nr);
 }
 
-/* Many faults in one. The pages are found by gup_fast(), if anybody wants them. */
+/* Fault in many pages at once. With g->pages, gup_fast() then finds them. */
 static bool gup_fault_batch(struct gup_fault *g)
 {
 	unsigned long nr;
@@ -282,7 +282,7 @@ static int gup_step(struct gup_fault *g)
 		return 0;
 	if (!page || page == ERR_PTR(-EMLINK))
 		return gup_fault_in(g, page == ERR_PTR(-EMLINK));
-	/* -EEXIST: there is no struct page, which is well if nobody wants it. */
+	/* -EEXIST: there is no struct page, which is fine without @pages. */
 	if (IS_ERR(page) && (g->pages || page != ERR_PTR(-EEXIST)))
 		return PTR_ERR(page);
 	err = gup_take(g, g->vma, page, page_mask);
@@ -292,8 +292,8 @@ static int gup_step(struct gup_fault *g)
 }
 
 /*
- * Pages of g->vma, which is locked, until it ends or the lock is dropped: then
- * g->vma is NULL.
+ * Take pages of g->vma, which is locked, until it ends or the lock is dropped.
+ * If the lock was dropped, g->vma is NULL.
  */
 static int gup_vma_pages(struct gup_fault *g)
 {
@@ -317,7 +317,7 @@ static int gup_vma_pages(struct gup_fault *g)
 	return 0;
 }
 
-/* The same, and the VMA is left where it ends. */
+/* The same, but leave the VMA at its end. */
 static int gup_vma_range(struct gup_fault *g)
 {
 	int err = gup_vma_pages(g);
@@ -361,8 +361,8 @@ static int gup_find_vma(struct gup_fault *g)
 }
 
 /*
- * GUP always answers to fatal signals, and to others if the caller can take it. Faults
- * drop the lock for them, so they are looked for after that.
+ * GUP always responds to fatal signals, and to others with FOLL_INTERRUPTIBLE.
+ * Faults drop the lock for signals, so check for them after that.
  */
 static bool gup_interrupted(struct gup_fault *g)
 {
@@ -394,13 +394,13 @@ static int gup_range(struct gup_fault *g)
  * @start: an address in the first page
  * @nr_pages: the number of pages
  * @pages: where to put them. NULL to fault them in only.
- * @locked: in: whether the caller holds mmap_lock. If not, locks are taken here. Out:
- *	whether the caller holds it still; with FOLL_UNLOCKABLE it may be lost.
- * @flags: FOLL_*, checked by is_valid_gup_args(). FOLL_GET is added if there are
- *	@pages, without FOLL_PIN. With FOLL_UNLOCKABLE and without FOLL_NOWAIT, locks
- *	are dropped while a fault sleeps and for writers that wait; then a caller that
- *	holds mmap_lock holds it for read. With *@locked == 0, it is not taken at all
- *	where VMA locks suffice.
+ * @locked: in: whether the caller holds mmap_lock. If not, this takes locks.
+ *	Out: whether it is still held; with FOLL_UNLOCKABLE it may be dropped.
+ * @flags: FOLL_*, checked by is_valid_gup_args(). @pages without FOLL_PIN adds
+ *	FOLL_GET. With FOLL_UNLOCKABLE and without FOLL_NOWAIT,
+ *	locks are dropped while a fault sleeps and for writers that wait; then a
+ *	caller must hold mmap_lock for read, if at all. With *@locked == 0, it
+ *	is taken only where VMA locks do not suffice.
  *
  * Context: Sleeps. See above for the locks.
  *
@@ -415,8 +415,8 @@ static int gup_range(struct gup_fault *g)
  *  -EOPNOTSUPP	FOLL_LONGTERM of DAX; FOLL_SPLIT_PMD of hugetlb;
  *  -EREMOTEIO	P2PDMA memory without FOLL_PCI_P2PDMA;
  *  -ENOMEM	no memory, or the page has too many references; with
- *		FOLL_MADV_POPULATE no VMA, too;
- *  -EINVAL	with FOLL_MADV_POPULATE: not this VMA.
+ *		FOLL_MADV_POPULATE also: no VMA;
+ *  -EINVAL	with FOLL_MADV_POPULATE: this VMA is not allowed.
  */
 long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
 			     unsigned long nr_pages, struct page **pages,
@@ -461,15 +461,15 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * @flags: FOLL_*, as for get_user_page_vma_remote(), which checks them
  * @vmap: receives the VMA
  *
- * As get_user_page_vma_remote(), with the VMA lock in place of mmap_lock. Unlike all
- * others here, a fault keeps the lock while it sleeps, and fails where userfaultfd would
- * have to bring the page: a debugger may have stopped the process that serves it.
+ * Like get_user_page_vma_remote(), with the VMA lock instead of mmap_lock.
+ * Unlike the other functions here, it keeps the lock while a fault sleeps, and
+ * fails where userfaultfd would have to provide the page: a debugger may have
+ * stopped the process that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.
  *
- * Return: the page, with a reference. *@vmap has to be given to vma_end_read(). NULL if
- * that did not work, for whatever reason: then no lock is held, and the caller tries
- * with mmap_lock.
+ * Return: the page, with a reference; release *@vmap with vma_end_read(). NULL
+ * on any failure: then no lock is held, and the caller tries with mmap_lock.
  */
 struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
 				      unsigned int flags, struct vm_area_struct **vmap)
@@ -502,15 +502,15 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
  * @address: the address
  * @fault_flags: FAULT_FLAG_WRITE, FAULT_FLAG_REMOTE, or 0
  *
- * For callers that would take mmap_lock only for fixup_user_fault(): access to the page
- * failed while page faults were disabled, and is tried again afterwards. The page fault
- * may sleep; then no lock is held.
+ * For callers that would take mmap_lock only for fixup_user_fault(): an access
+ * failed while page faults were disabled, and is tried again afterwards. The
+ * page fault may sleep. No lock is held while it waits for I/O or userfaultfd.
  *
  * Context: No lock of @mm is held. Sleeps.
  *
- * Return: 0 if the page was faulted in, which need not be there any more. -EFAULT: no
- * VMA, or no permission, or the page cannot be had; -ENOMEM: no memory; -EINTR: the task
- * is being killed.
+ * Return: 0 if the page was faulted in; it may be gone again. -EFAULT: no VMA,
+ * no permission, or the page is not available; -ENOMEM: no memory; -EINTR: the
+ * task is being killed.
  */
 int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
 			      unsigned int fault_flags)
@@ -554,7 +554,7 @@ int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
  *
  * Context: No lock of the mm is held. Sleeps.
  *
- * Return: the number of pages, or an error if it is 0, see __get_user_pages_locked().
+ * Return: the number of pages; if 0, an error, see __get_user_pages_locked().
  */
 long faultin_page_range(struct mm_struct *mm, unsigned long start,
 			unsigned long end, bool write)
@@ -586,7 +586,7 @@ static int gup_find_next_vma(struct gup_fault *g, unsigned long end)
 	return 0;
 }
 
-/* Pages of g->vma, which is locked, from g->addr up to @end */
+/* Populate g->vma, which is locked, from g->addr up to @end. */
 static int gup_populate_vma(struct gup_fault *g, unsigned long end)
 {
 	vm_flags_t vm_flags = g->vma->vm_flags;
@@ -602,8 +602,8 @@ static int gup_populate_vma(struct gup_fault *g, unsigned long end)
 		return -EFAULT;
 
 	/*
-	 * Writable private pages are written to, so that they need not be copied
-	 * later. Others are read, even if the process may not do that.
+	 * Write to writable private pages, so that they need not be copied
+	 * later. Read others, even if the process may not read them.
 	 */
 	g->flags &= ~(FOLL_WRITE | FOLL_FORCE);
 	if ((vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
@@ -620,8 +620,8 @@ static int gup_populate_vma(struct gup_fault *g, unsigned long end)
  * @start: the address of the first page
  * @end: the end of the last one, at most that of the VMA
  *
- * VM_LOCKONFAULT and VMAs without access are left alone. Stops at the first page that
- * cannot be faulted in, and says nothing of it.
+ * VMAs that are VM_LOCKONFAULT or not accessible are left alone. Stops at the
+ * first page that cannot be faulted in, and does not report that.
  *
  * Context: mmap_lock is held, and not dropped. Sleeps.
  */
@@ -645,7 +645,7 @@ void populate_vma_page_range(struct vm_area_struct *vma, unsigned long start,
  * __mm_populate() - fault in pages, for mlock() and MAP_POPULATE
  * @start: the address of the first page
  * @len: the length of the range, in bytes
- * @ignore_errors: go on with the next VMA
+ * @ignore_errors: after an error, continue with the next VMA
  *
  * Context: No lock of the mm is held. Sleeps.
  *

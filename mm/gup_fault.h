@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What mm/gup.c and mm/gup_fault.c want of each other.
+ * The interface between mm/gup.c and mm/gup_fault.c.
  */
 #ifndef _MM_GUP_FAULT_H
 #define _MM_GUP_FAULT_H

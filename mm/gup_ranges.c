@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pin user memory as ranges: pages that are contiguous, of one folio, at a time. What a
- * walk finds in one piece, a huge page or a run of entries, is handed out in one piece.
+ * Pin user memory as ranges: contiguous pages of one folio. A huge page, or a
+ * run of entries, that a walk finds in one piece is handed out in one piece.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -20,10 +20,10 @@
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
 
 /*
- * How many pages to pin next. If folios are small, each page needs a range, and pages
- * for which there is none would have to be released again. If folios are large, few
- * pages at a time would be slow, so it is at least 64. When all ranges are in use, only
- * the last one can grow, up to the end of its folio.
+ * How many pages to pin next. With small folios each page needs a range, and
+ * pages without one would have to be released again. With large folios, a few
+ * pages at a time would be slow, so it is at least 64. If all ranges are in
+ * use, only the last one can grow, up to the end of its folio.
  */
 static unsigned long gup_ranges_left(const struct gup_ranges *r)
 {
@@ -102,10 +102,10 @@ static __always_inline long gup_ranges_done(const struct gup_ranges *r,
  * @max_ranges: how many there is room for. @nr_pages is always enough.
  * @nr_ranges: receives how many are in use; 0 with an error
  *
- * As pin_user_pages_fast(), for callers that would merge the pages again. Two ranges that
- * follow each other are of two folios, or not contiguous. The ranges are released by
- * unpin_user_page_ranges(), or in parts: one pin for each page, by unpin_user_folio() or
- * unpin_user_page_range_dirty_lock().
+ * Like pin_user_pages_fast(), for callers that would merge the pages into
+ * ranges. Successive ranges belong to different folios, or are not contiguous.
+ * Release them by unpin_user_page_ranges(), or in parts, one pin for each page,
+ * by unpin_user_folio() or unpin_user_page_range_dirty_lock().
  *
  * Context: Process context. No lock of the mm is held. Sleeps, for pages that need a
  * fault.
@@ -164,8 +164,8 @@ EXPORT_SYMBOL_GPL(pin_user_page_ranges_fast);
  * @max_ranges: how many there is room for. @nr_pages is always enough.
  * @nr_ranges: receives how many are in use; 0 with an error
  *
- * As pin_user_page_ranges_fast(), without the fast walk, and protection keys do not
- * matter.
+ * Like pin_user_page_ranges_fast(), but without the fast walk and without a
+ * check of protection keys.
  *
  * Context: Process context. No lock of @mm is held. Sleeps.
  *
@@ -201,7 +201,7 @@ EXPORT_SYMBOL_GPL(pin_user_page_ranges_remote);
  * @ranges: the ranges
  * @nr_ranges: the number of ranges
  *
- * Context: Any, but NMI.
+ * Context: Any, except NMI.
  */
 void unpin_user_page_ranges(const struct page_range *ranges, unsigned int nr_ranges)
 {

@@ -14,7 +14,7 @@ struct gup_ranges {
 	unsigned long nr_pages;		/* in all of them */
 };
 
-/* Does @page follow the last range, in the same folio? That has references. */
+/* Does @page follow the last range in its folio? The range holds references. */
 static inline bool gup_ranges_continues(const struct gup_ranges *r, struct page *page)
 {
 	const struct page_range *last;

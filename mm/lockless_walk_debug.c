@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * debugfs files, under lockless_walk/, that widen the windows in which a
- * lockless walk can race. They delay a walk and never break it. For tests only.
+ * lockless walk can race. A walk stays correct when delayed. For tests only.
  *
  *   pid             the process (thread group) whose walks are delayed; 0, the
  *                   default, delays no walk
@@ -11,13 +11,13 @@
  *                   references
  *   delay_count_us  the same between reading a reference count and adding to it
  *   delay_ref_us    the same between taking the references and validating
- *   delay_edit_us   the same for a THP collapse by any task, between its
- *                   look at the reference counts and its edit of the table
- *   hits            windows that were held open so far; write 0 to reset
- *   stale           walks that found themselves in a table that was freed
+ *   delay_edit_us   the same for a THP collapse by khugepaged or the process,
+ *                   between its look at the counts and its edit of the table
+ *   hits            delays so far; write 0 to reset
+ *   stale           walks that read from a table after it was freed
  *   preemptible     1 where walks may be preempted, 0 where they are not
  *
- * The wait is a busy one, in the context of the walk or the collapse.
+ * A delay is a busy wait, in the context of the walk or the collapse.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -57,7 +57,7 @@ void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 	udelay(us);
 }
 
-/* A walk has read from @table: is it still one? */
+/* A walk has read from @table: count it if that is no longer a page table. */
 void lockless_walk_debug_table(struct page *table)
 {
 	if (lockless_walk_debug_current() && !PageTable(table))

@@ -85,7 +85,7 @@ void lockless_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted)
 		this_cpu_inc(lockless_walk_waits.nobody);
 }
 
-/* The sum over all CPUs. The three numbers may be of different times. */
+/* The sum over all CPUs. The three numbers are not read at the same time. */
 struct lockless_walk_waits lockless_walk_waits_read(void)
 {
 	struct lockless_walk_waits sum = { };

@@ -176,7 +176,7 @@ void tlb_remove_table(struct mmu_gather *tlb, void *table)
 
 #endif /* CONFIG_MMU_GATHER_TABLE_FREE */
 
-/* A single PTE table; architectures whose tables share pages have their own. */
+/* A single PTE table. Architectures whose tables share pages override this. */
 
 #if defined(CONFIG_TRANSPARENT_HUGEPAGE) && !defined(pte_free_defer)
 static void pte_free_rcu(struct rcu_head *head)

@@ -12,10 +12,10 @@
 #include <linux/pgtable_map.h>
 
 /*
- * pmdp_get_lockless() that never returns halves of two tables.
+ * pmdp_get_lockless() that never combines halves of two tables.
  *
- * A pmd that is read in two halves is read correctly unless it goes from one
- * table to another with the same low half, while it is read:
+ * A pmd that is read in two halves is read correctly unless, meanwhile, it
+ * changes from one table to another whose address has the same low half:
  *
  *   CPU 0                                 CPU 1
  *   (1) read low: table A
@@ -72,8 +72,8 @@ static enum pt_map_state pt_map_none_or_leaf(pmd_t *pmdp, pmd_t pmd)
 }
 
 /*
- * The lookup. It is inlined for page faults only, which are frequent. For all other
- * callers the code would become larger, and they would not become faster.
+ * The lookup. It is inlined only for page faults, which are frequent. Inlining
+ * it in other callers would make them larger, but not faster.
  */
 static __always_inline enum pt_map_state
 __pt_map(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
@@ -132,13 +132,13 @@ noinline enum pt_map_state pt_map(struct pt_map *map, struct mm_struct *mm,
 
 /**
  * pt_lock_mapped() - lock a PTE table that is mapped
- * @map: the table, from pt_map(), which was told the mm
+ * @map: the table, from pt_map() with an mm
  * @pmdp: the pmd that was given to pt_map()
  *
  * Context: Between pt_map() and pt_unmap(). The caller holds no page table lock.
  *
- * Return: true if the table is locked, and still is the one of @pmdp. Release it
- * with pt_unmap_unlock(). false if it is not; then it has been unmapped, too,
+ * Return: true if the table is locked and still is the one of @pmdp. Release it
+ * with pt_unmap_unlock(). Otherwise false: the table has been unmapped, too,
  * and the caller must look again.
  */
 bool pt_lock_mapped(struct pt_map *map, pmd_t *pmdp)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Freeing PTE tables that have become empty in a process that goes on.
+ * Freeing of PTE tables that have become empty while the process keeps running.
  *
- * Locks: the lock of the PMD table, and inside it that of the PTE table. The caller
- * holds mmap_lock, the VMA lock or the i_mmap lock for read, as for any lookup of a
- * PTE table (see include/linux/pgtable_map.h). The VMA covers the range of the table.
- * Otherwise the table might have pages of another VMA, and hugetlb, which has PTE
- * tables on some architectures, does not compare the pmd.
+ * Locks: the PMD table's lock, and nested in it the PTE table's. The caller
+ * holds mmap_lock, the VMA lock or the i_mmap lock for read, as for any lookup
+ * of a PTE table (see include/linux/pgtable_map.h). The VMA covers the whole
+ * table. If not, the table might map pages of another VMA, and hugetlb, which
+ * has PTE tables on some architectures, does not compare the pmd.
  *
  * Against code that fills tables (page faults, fork(), mremap(), userfaultfd):
  *
@@ -22,7 +22,7 @@
  *  (6) free the table after a grace   |
  *      period, so not before (5)      |
  *
- * With (5) before (2), (3) finds the entry that the page fault has set.
+ * If (5) comes before (2), (3) finds the entry that the page fault has set.
  *
  * Against lockless walks:
  *
@@ -63,10 +63,10 @@ static bool ptes_are_none(pte_t *pte, unsigned int nr)
  * @start: where the hole begins
  * @end: where it ends, at most the end of the table's range
  *
- * Looks at a few entries on either side of the hole first: in a table that is in use
- * they are seldom none. So that is all that most holes cost.
+ * Looks at a few entries on either side of the hole first. In a table that is
+ * in use they are seldom none, so for most holes this is the whole cost.
  *
- * Context: The table is locked, since before the hole was made if there is one.
+ * Context: The table is locked; if there is a hole, since before it was made.
  *
  * Return: true if all entries outside the hole are none.
  */
@@ -89,12 +89,12 @@ bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end)
  * @pmd: the pmd
  * @map: the table, locked by pt_map_lock(); all of its entries are none
  *
- * The lock of the PMD table comes first in the order of locks, so it is only tried.
+ * The lock of the PMD table nests outside the one held, so it is only tried.
  *
  * Context: The table is locked.
  *
- * Return: true if it succeeded. Then the caller calls pgtable_free_unhooked() when it
- * has released the lock. false if it did not; then it may call pgtable_reclaim().
+ * Return: true on success. Then the caller releases the lock, and then calls
+ * pgtable_free_unhooked(). Otherwise false; then it may call pgtable_reclaim().
  */
 bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 {
@@ -111,7 +111,7 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 /**
  * pgtable_free_unhooked() - free an empty PTE table that has been taken from its pmd
  * @tlb: takes the table, and frees it after the TLB has been flushed
- * @pmdval: what the pmd was
+ * @pmdval: the value of the pmd before it was cleared
  * @addr: an address in its range
  * @path: which path to count it for
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a lockless walk reads entries, and reasons about entries that it found to
- * permit access. An architecture that knows something better than generic
- * accessors brings an asm/lockless_walk.h of its own, and includes this at its
- * end.
+ * Accessors for lockless walks: to read an entry, and to compare and advance
+ * entries that permit access. An architecture that can do better than these
+ * generic accessors has its own asm/lockless_walk.h, which includes this file
+ * at its end.
  */
 #ifndef _ASM_GENERIC_LOCKLESS_WALK_H
 #define _ASM_GENERIC_LOCKLESS_WALK_H
@@ -12,9 +12,9 @@
 #include <linux/pgtable.h>
 
 /*
- * Map the table that @pmd, read before and no leaf, points to. Returns its
- * entry for @addr, or NULL if @pmd is damaged. Unlike pte_offset_map() this
- * enters no RCU read-side critical section: it relies on that of the walk.
+ * Map the table that @pmd points to. @pmd was read before, and is not a leaf.
+ * Returns the entry for @addr, or NULL if @pmd is bad. Unlike pte_offset_map()
+ * this enters no RCU read-side critical section: it relies on that of the walk.
  */
 static inline pte_t *lockless_walk_pte_map(pmd_t pmd, unsigned long addr)
 {
@@ -23,7 +23,7 @@ static inline pte_t *lockless_walk_pte_map(pmd_t pmd, unsigned long addr)
 	return __pte_map(&pmd, addr);
 }
 
-/* For each entry that lockless_walk_pte_map() returned, with any of its table. */
+/* Undo lockless_walk_pte_map(). @ptep may be any entry of that table. */
 static inline void lockless_walk_pte_unmap(pte_t *ptep)
 {
 	if (IS_ENABLED(CONFIG_HIGHPTE))
@@ -32,8 +32,8 @@ static inline void lockless_walk_pte_unmap(pte_t *ptep)
 
 #ifndef lockless_walk_ptep_get
 /*
- * The entry at @ptep as hardware would use it, read in one piece. Accessed
- * and dirty may be those of this entry alone.
+ * Read the entry at @ptep in one piece, as hardware would use it. The accessed
+ * and dirty bits may be those of this entry alone.
  */
 static inline pte_t lockless_walk_ptep_get(pte_t *ptep)
 {
@@ -42,7 +42,7 @@ static inline pte_t lockless_walk_ptep_get(pte_t *ptep)
 #endif
 
 #ifndef lockless_walk_ptep_equals
-/* Is the entry at @ptep now equal to the bit to @pte, which was computed? */
+/* Does the entry at @ptep now equal @pte, a computed value, in all bits? */
 static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
 {
 	return pte_val(lockless_walk_ptep_get(ptep)) == pte_val(pte);
@@ -51,12 +51,12 @@ static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
 
 #ifdef LOCKLESS_WALK_PTE_ADDR
 /*
- * Do two entries differ in nothing but the page they map? False when that is
- * not cheaper to say than to look at the permissions of each.
+ * Do two entries differ only in the page that they map? False also where this
+ * is not cheaper than a look at the permissions of each.
  *
- * An architecture that can say it defines LOCKLESS_WALK_PTE_ADDR: the bits of
- * an entry that permits access that hold the address of the page. Those that differ
- * between pages of a folio are in its lower word, unshifted.
+ * An architecture that can compare them cheaply defines LOCKLESS_WALK_PTE_ADDR:
+ * the bits that hold the page's address in an entry that permits access. The
+ * address bits that differ within a folio are in the lower word, unshifted.
  */
 static inline bool lockless_walk_pte_same_access(pte_t a, pte_t b)
 {
@@ -64,9 +64,9 @@ static inline bool lockless_walk_pte_same_access(pte_t a, pte_t b)
 }
 
 /*
- * The entry for the @nr-th page after that of @pte, in the same folio: aligned
- * to its size, it makes no carry out of the lower part of the address, nor out
- * of the lower word of an entry of two.
+ * The entry for the @nr-th page after that of @pte, in the same folio. A folio
+ * is aligned to its size, so the addition does not carry out of the lower part
+ * of the address, nor out of the lower word of a two-word entry.
  */
 static inline pte_t lockless_walk_pte_advance(pte_t pte, unsigned int nr)
 {

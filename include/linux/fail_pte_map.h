@@ -2,10 +2,10 @@
 /*
  * Fault injection for mapping PTE tables.
  *
- * Each caller of a function of linux/pgtable_map.h that may fail is a site, with
- * counters of its own. A lookup that is made to fail answers PT_MAP_MOVED, or
- * NULL: as if the table had been removed, and another one been installed before
- * the caller looks at the pmd again.
+ * Each call of a linux/pgtable_map.h function that may fail is a site, with its
+ * own counters. A lookup that is made to fail returns PT_MAP_MOVED, NULL or
+ * false, as if the table had been removed, and another one been installed
+ * before the caller reads the pmd again.
  */
 #ifndef _LINUX_FAIL_PTE_MAP_H
 #define _LINUX_FAIL_PTE_MAP_H
@@ -51,8 +51,8 @@ bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 })
 
 /*
- * What is below replaces each function by an inline function of the same name
- * and a site. mm/pgtable-map.c has the functions themselves.
+ * The macros below replace each function by an inline function that is passed
+ * its site. The functions themselves are in mm/pgtable-map.c.
  */
 #ifndef PGTABLE_MAP_NO_SITES
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pinned user memory as ranges of pages, for callers that would merge the pages of an
- * array again.
+ * Pinned user memory as ranges of pages, for callers that would otherwise merge
+ * an array of pages into ranges.
  */
 #ifndef _LINUX_PAGE_RANGE_H
 #define _LINUX_PAGE_RANGE_H
@@ -14,11 +14,11 @@ struct page;
  * @page: the first page
  * @nr: the number of pages, at least 1
  *
- * They are all of one folio. Of memory that has no folios, as vm_insert_page() may map
- * it, they are of one compound page, or it is a single page.
+ * All pages belong to one folio. Memory without folios, which vm_insert_page()
+ * may map, has ranges of one compound page, or of a single page.
  *
- * A range that is pinned has @nr pins, one for each page. It may be trimmed and split,
- * and be released in parts.
+ * A pinned range has @nr pins, one for each page. It may be trimmed and split,
+ * and released in parts.
  */
 struct page_range {
 	struct page *page;

@@ -9,10 +9,10 @@
  *
  * The caller has reached the pmd by walking down from the PGD. It holds
  * mmap_lock or a VMA lock, or the i_mmap lock of the file or the lock of the
- * anon_vma, for read or for write. Then PMD tables stay, and the VMA is not
- * unmapped. Page tables of a VMA that has been detached from its mm, or of an mm
- * that nobody uses, are freed without the page table lock: do not use these
- * functions on them.
+ * anon_vma, for read or for write. These locks keep the PMD tables and prevent
+ * the unmapping of the VMA. Page tables of a VMA that has been detached from
+ * its mm, or of an mm that has no users, are freed without the page table lock:
+ * do not use these functions on them.
  *
  *  After        | the caller has          | meanwhile, others may
  *  pt_map()     | rcu_read_lock()         | change the entries, remove the table
@@ -49,10 +49,10 @@
  * Tables may be in high memory (CONFIG_HIGHPTE). So mappings nest: those of two
  * tables must be released in reverse order, by the task that made them.
  *
- * Where a pmd is read in two halves (x86 with PAE), a leaf can be halves of two:
- * take the lock of the PMD table and read it again. A pmd that points to a table
- * never mixes two of them, because page tables are below 4 GiB. mm/pgtable-map.c
- * says what would be needed without that.
+ * Where a pmd is read in two halves (x86 with PAE), PT_MAP_LEAF may return
+ * halves of two leaves: take the lock of the PMD table and read the pmd again.
+ * A pmd that points to a table never mixes two tables, because page tables are
+ * below 4 GiB. See mm/pgtable-map.c for what would be needed without that.
  */
 #ifndef _LINUX_PGTABLE_MAP_H
 #define _LINUX_PGTABLE_MAP_H
@@ -96,8 +96,8 @@ int pt_map_alloc_lock(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
 		      unsigned long addr);
 
 /*
- * pt_map() and pt_map_lock() that look again while the answer is PT_MAP_MOVED, for
- * callers that do the same for an empty pmd and for a leaf.
+ * pt_map() and pt_map_lock(), repeated while they return PT_MAP_MOVED, for
+ * callers that handle an empty pmd and a leaf alike.
  */
 #define pt_map_retry(...) ({						\
 	enum pt_map_state __state;					\

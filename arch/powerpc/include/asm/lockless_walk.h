@@ -2,22 +2,22 @@
 /*
  * Lockless page-table walks on powerpc.
  *
- * With the radix MMU, TLBs of other CPUs are invalidated by tlbie, which
- * hardware broadcasts, or the hypervisor for us. tlbsync and ptesync wait until
- * no CPU uses the old translation; they interrupt no CPU, and wait for no code.
+ * With the radix MMU, the TLBs of other CPUs are invalidated by tlbie, which
+ * hardware or the hypervisor broadcasts. tlbsync and ptesync wait until no CPU
+ * uses the old translation. They do not interrupt CPUs, or wait for code.
  *
- * With the hash MMU, hardware never looks at these tables. They are looked up
- * with interrupts disabled, by the handler that fills the hash table, which
- * writes to what it finds. So a THP collapse interrupts all CPUs that the mm
- * has been on, or those that say they are in there for it, see
+ * With the hash MMU, hardware does not read these tables. The hash fault
+ * handler looks entries up with interrupts disabled, and writes to the entries
+ * that it finds. So a THP collapse interrupts all CPUs that the mm has run on,
+ * or only those that record that they are in the handler for this mm, see
  * serialize_against_pte_lookup(). That does not wait for walks under RCU.
  *
- * So a walk may conclude nothing from a flush. Nor may an updater: an entry is
- * cleared by ldarx and stdcx. without a barrier, or by a plain store under the
- * lock of the table. With radix, a flush begins with smp_mb(). With hash, only
- * an entry that is in the hash table (H_PAGE_HASHPTE) is flushed. An updater
- * that looks at the reference count without freezing it has smp_mb() or
- * lockless_walk_barrier() between the two.
+ * So a walk must not rely on a flush. Nor may an updater: entries are cleared
+ * by ldarx and stdcx. without a barrier, or by a plain store under the lock of
+ * the table. With radix, a flush begins with smp_mb(). With hash, only entries
+ * that are in the hash table (H_PAGE_HASHPTE) are flushed. An updater that
+ * reads the reference count without freezing it needs smp_mb() or
+ * lockless_walk_barrier() between clearing the entry and reading the count.
  *
  * A PTE table that is deposited with a huge page is written while it waits, and
  * a walk that came in before may read what is written for entries. None of it
@@ -43,8 +43,8 @@
 #define LOCKLESS_WALK_PTE_ADDR	PTE_RPN_MASK
 
 /*
- * Entries are big endian. A load that turns one around costs no more than a
- * load; doing it to one that was loaded takes ten instructions.
+ * Entries are big endian. A byte-reversed load costs no more than a plain load.
+ * Reversing the bytes after a plain load takes ten instructions.
  */
 #define lockless_walk_ptep_equals lockless_walk_ptep_equals
 static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
@@ -55,9 +55,9 @@ static inline bool lockless_walk_ptep_equals(pte_t *ptep, pte_t pte)
 	return val == pte_val(pte);
 }
 
-/* What makes an entry present is in the bits that slots in a table leave clear. */
+/* Hash slots in a deposited table leave the bits of a present entry clear. */
 static_assert(!((_PAGE_PRESENT | _PAGE_PTE | _PAGE_INVALID) & ~(7UL << 61)));
-/* What lets it be read is in the bits that the alignment of a table leaves clear. */
+/* A link is aligned to the size of a table, so its _PAGE_READ bit is clear. */
 static_assert(_PAGE_READ < RADIX_PTE_TABLE_SIZE);
 #endif
 

@@ -5,19 +5,19 @@
  * Another CPU's TLB is flushed in one of three ways:
  *
  *  - by an IPI, which a CPU that has interrupts disabled takes only later;
- *  - by INVLPGB and TLBSYNC, which wait for the TLB but for no code;
- *  - by a hypervisor, which may put the flush off for a virtual CPU that does
- *    not run, in the middle of a walk too.
+ *  - by INVLPGB and TLBSYNC, which wait for the TLB but not for running code;
+ *  - by a hypervisor, which may defer the flush for a virtual CPU that is not
+ *    running, even in the middle of a walk.
  *
- * And a CPU that the mm never ran on, or that is lazy, is not flushed at all.
- * So a walk may conclude nothing from a flush that did not interrupt it. With
- * CONFIG_LOCKLESS_WALK_RCU it does not try: tables are freed by RCU, and an
- * entry that is cleared is cleared by an atomic exchange, a full barrier.
+ * A CPU that the mm never ran on, or that is in lazy TLB mode, is not flushed
+ * at all. So a walk must not rely on a flush that did not interrupt it. With
+ * CONFIG_LOCKLESS_WALK_RCU it relies on no flush: tables are freed by RCU, and
+ * leaf entries are cleared by an atomic exchange, which is a full barrier.
  *
- * Entries are read in one access, except with PAE: there ptep_get_lockless()
- * and pmdp_get_lockless() put two halves together, and only interrupts that
- * are disabled keep the halves from being of different entries, both present.
- * So PAE has no CONFIG_LOCKLESS_WALK_RCU.
+ * Entries are read in one access, except with PAE. There ptep_get_lockless()
+ * and pmdp_get_lockless() combine two halves. Only disabled interrupts prevent
+ * the halves from belonging to two different entries that are both present. So
+ * PAE does not support CONFIG_LOCKLESS_WALK_RCU.
  */
 #ifndef _ASM_X86_LOCKLESS_WALK_H
 #define _ASM_X86_LOCKLESS_WALK_H
