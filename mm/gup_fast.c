@@ -16,20 +16,20 @@
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
  *                                            smp_rmb() between the levels
- *  (5) on any difference give the references back, and stop
+ *  (5) on any difference, drop the references and stop
  *
  * From (3) to (5) the walk is not preempted, see gup_fast_speculate_begin().
  *
- * An updater that must not have its pages referenced behind its back
+ * An updater that must not miss a reference to a page
  *
- *  (A) clears an entry, the one that maps the page or any above it
- *  (B) full barrier, as lockless_walk_barrier()
- *  (C) looks at the reference count
+ *  (A) clears an entry: the one that maps the page, or any above it
+ *  (B) has a full barrier, such as lockless_walk_barrier()
+ *  (C) reads the reference count
  *
  * Either (C) sees the reference of (3), or (4) sees the cleared entry of (A).
  * An updater that does not read the count puts its reference. If that is the
- * last one, the put is (B): the page is used again after it, and a reference to
- * what it is then comes after it, too.
+ * last one, the put is (B): both the reuse of the page, and any reference to
+ * the reused page, come after it.
  *
  * An updater that detaches a table, edits its entries and attaches the same
  * table again orders the edits before the attaching store. So (4) goes top
@@ -61,10 +61,10 @@
 /* Small folios whose references are taken together; see gup_fast_small(). */
 #define GUP_FAST_GROUP	16
 
-/* Entries of a batch that are compared, and pages stored, at a time. */
+/* Entries compared, and pages stored, in one loop iteration. */
 #define GUP_FAST_UNROLL	8
 
-/* A walk: what is asked for, the path to where it is, and what it found. */
+/* A walk: the request, the path to the current entry, and the results. */
 struct gup_fast {
 	struct mm_struct *mm;
 	unsigned int flags;
@@ -244,10 +244,10 @@ static bool gup_fast_pmd_leaf(struct gup_fast *g, unsigned long addr,
  */
 
 /*
- * PROT_NONE entries, NUMA hinting among them, are for the fault handler, even
- * where the architecture would permit the access. Special ones have no
- * struct page to count in. What an architecture writes to a table that is
- * deposited never passes for an entry that permits access.
+ * PROT_NONE entries, NUMA hinting among them, are left to the fault handler,
+ * even where the architecture would permit the access. Special entries have no
+ * struct page to count in. Data that an architecture writes to a deposited
+ * table never look like an entry that permits access.
  */
 static __always_inline bool gup_fast_pte_permitted(pte_t pte,
 						   unsigned int flags)
@@ -365,12 +365,12 @@ static unsigned int gup_fast_large_valid(struct gup_fast *g, pte_t *ptep,
 }
 
 /*
- * Entries of a large folio: one operation on its counts for all that map
- * consecutive pages of it. Returns the number of pages taken; 0 means stop.
+ * Take consecutive pages of a large folio, with one operation on its counts.
+ * Returns the number of pages taken; 0 means stop.
  *
- * The references are speculative while @max entries at most are compared, and
- * PageAnonExclusive is read of as many pages: those of one table, and of
- * LOCKLESS_WALK_CHUNK pages. The pages are stored afterwards.
+ * The references are speculative while at most @max entries are compared, and
+ * PageAnonExclusive is read for as many pages. @max is limited to one table,
+ * and to LOCKLESS_WALK_CHUNK pages. The pages are stored afterwards.
  */
 static unsigned int gup_fast_large(struct gup_fast *g, pte_t *ptep, pte_t pte,
 				   struct page *page, unsigned int max)

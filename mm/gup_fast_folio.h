@@ -56,8 +56,8 @@ static inline void gup_fast_speculate_end(void)
 }
 
 /*
- * Add @refs to a count that is not 0, and has not overflowed. @contended tells
- * when another CPU changed the count at the same time.
+ * Add @refs to the count, unless it is 0 or has overflowed. Sets @contended if
+ * another CPU changed the count at the same time.
  *
  * Between the read and the write of the count the page may be freed and used
  * for anything. Its struct page stays writable, because the walk is an RCU
@@ -210,14 +210,14 @@ static inline bool gup_fast_small_matches(struct folio *folio, unsigned int flag
 }
 
 /*
- * May this folio be handed out without a look at its VMA? The entry was
- * validated, so we know how it is mapped; the reference keeps its fields.
+ * May this folio be handed out without a look at its VMA? The entry has been
+ * validated, so the mapping is known. The reference keeps the fields of @folio.
  *
- * No secretmem, ever. A long-term pin for writing only where no file system
- * tracks dirty pages: anonymous memory, shmem, hugetlb. When in doubt, no.
+ * Refuse secretmem. Allow a long-term pin for writing only where no file system
+ * tracks dirty pages: anonymous memory, shmem, hugetlb. When in doubt, refuse.
  *
- * Out of line: inlined in three places it is 250 bytes more, and 2 % more
- * instructions for a call for one page.
+ * Not inlined: three copies would add 250 bytes, and 2 % more instructions to a
+ * call for one page.
  */
 static noinline bool gup_fast_mapping_allowed(struct folio *folio, bool longterm_write)
 {

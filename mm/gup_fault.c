@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GUP for pages that are not there yet: faults, and the locks that they take.
+ * GUP for pages that are not present yet: page faults, and the locks they need.
  *
- * gup_vma_range() works on one VMA that is locked, and does not care how. That is
+ * gup_vma_range() works on one VMA, which is locked in one of these ways:
  *
- *  GUP_LOCK_VMA	the VMA lock, for read. Only a task that changes this VMA waits
- *			for it.
- *  GUP_LOCK_MMAP	mmap_lock, for read, taken here: for what cannot be done under
- *			the VMA lock, and to look up a VMA that was being changed. It
- *			is exchanged for the VMA lock as soon as that suffices.
- *  GUP_LOCK_CALLER	mmap_lock, taken by the caller, and kept unless it is
- *			FOLL_UNLOCKABLE.
+ *  GUP_LOCK_VMA	the VMA lock, for read. Only a task that changes this
+ *			VMA waits for it.
+ *  GUP_LOCK_MMAP	mmap_lock, for read, taken here: where the VMA lock does
+ *			not suffice, and to look up a VMA that was being
+ *			changed. Exchanged for the VMA lock if that suffices.
+ *  GUP_LOCK_CALLER	mmap_lock, taken by the caller, and kept unless the
+ *			flags have FOLL_UNLOCKABLE.
  *
  * The VMA lock is always dropped before mmap_lock is taken: a writer that holds
  * mmap_lock waits in vma_start_write() until there are no readers of the VMA.
@@ -19,13 +19,13 @@
  *  - by a fault that sleeps (VM_FAULT_RETRY, VM_FAULT_COMPLETED);
  *  - for a writer that waits, after each page or batch of pages;
  *  - at the end of a VMA, if it is the VMA lock.
- * Then the VMA is looked up again, and the work goes on by address. So each address is
- * processed once, but two addresses may be of two layouts of the address space.
+ * Then the VMA is looked up again by address. Each address is processed once,
+ * but two addresses may belong to two layouts of the address space.
  *
  * Progress: after a fault the page is looked up under the same lock, and not by
- * gup_fast(), which refuses some pages that a fault leaves behind (the zero page,
- * FOLL_FORCE, PROT_NONE). A fault that has dropped the VMA lock twice for one address
- * is done under mmap_lock, as some handlers ask for that by VM_FAULT_RETRY.
+ * gup_fast(), which refuses some pages that a fault installs (the zero page,
+ * FOLL_FORCE, PROT_NONE). After faults at one address have dropped the VMA lock
+ * twice, mmap_lock is used: some handlers ask for that by VM_FAULT_RETRY.
  */
 #include <linux/mm.h>
 #include <linux/hugetlb.h>
@@ -270,7 +270,7 @@ static bool gup_fault_batch(struct gup_fault *g)
 	return nr;
 }
 
-/* One step at g->addr: pages are taken, or a fault is. */
+/* One step at g->addr: take pages, or a page fault. */
 static int gup_step(struct gup_fault *g)
 {
 	unsigned long page_mask;
@@ -327,7 +327,7 @@ static int gup_vma_range(struct gup_fault *g)
 	return err;
 }
 
-/* The page at g->addr, which no VMA covers */
+/* Take the page at g->addr, which no VMA covers. */
 static int gup_gate(struct gup_fault *g)
 {
 	struct vm_area_struct *vma;
@@ -570,7 +570,7 @@ long faultin_page_range(struct mm_struct *mm, unsigned long start,
 	return ret == -EAGAIN ? -EINTR : ret;
 }
 
-/* The first VMA that has pages in g->addr to @end, if there is one */
+/* Find and lock the first VMA in the range from g->addr to @end, if any. */
 static int gup_find_next_vma(struct gup_fault *g, unsigned long end)
 {
 	int err;

@@ -39,7 +39,7 @@ static unsigned long gup_ranges_left(const struct gup_ranges *r)
 	return folio_nr_pages(folio) - folio_page_idx(folio, last->page) - last->nr;
 }
 
-/* Some pages from @addr on, by faults. Returns their number, or an error. */
+/* Pin some pages at @addr by page faults. Returns their number, or an error. */
 static long gup_ranges_slow(struct mm_struct *mm, struct gup_ranges *r,
 			    unsigned long addr, unsigned long nr, unsigned int flags)
 {

@@ -81,9 +81,9 @@ static struct mmu_table_batch *pgtable_free_batch_alloc(void)
 }
 
 /*
- * Hardware may cache entries that point to page tables, and some must be told
+ * Hardware may cache entries that point to page tables. Some of it must be told
  * before such a table is freed. tlb->freed_tables says that a live table was
- * unhooked since the last flush. The grace period takes care of software walks.
+ * unhooked since the last flush. The grace period covers software walks.
  */
 static void pgtable_free_invalidate(struct mmu_gather *tlb)
 {

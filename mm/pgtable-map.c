@@ -26,10 +26,10 @@
  *   (5) read low again: unchanged
  *
  * With interrupts disabled on CPU 0 from (1) to (5), the interrupt that
- * pmdp_get_lockless_sync() sends between (2) and (4) prevents that. Zapping does
- * not send it. There, and where pmds are compared with interrupts enabled, only
- * the addresses of tables prevent it: the two would have to be above 4 GiB, and
- * no architecture that reads pmds in halves has page tables there.
+ * pmdp_get_lockless_sync() sends between (2) and (4) prevents that. Zapping
+ * does not send it. There, and where pmds are compared with interrupts enabled,
+ * only the addresses of tables prevent it: one of them would have to be above
+ * 4 GiB, and no architecture that reads pmds in halves has page tables there.
  *
  * CONFIG_LOCKLESS_WALK_TRACKING does not record this section. It need not:
  * pmdp_get_lockless_sync() interrupts all CPUs, recorded or not.

@@ -27,7 +27,7 @@
  *      where (B)          | is smp_mb()              | waits for walks of the mm
  *    that edits a         | edits it, then smp_wmb() or stronger, then attaches
  *    detached table       | the table again
- *    that frees a table   | does what mm/pgtable-free.c says
+ *    that frees a table   | follows the order in mm/pgtable-free.c
  *  lockless_walk_wait()
  *    waits for            | walks that began with    | all walks of the mm
  *                         | lockless_walk_begin_     |

@@ -2,22 +2,22 @@
 /*
  * Lockless page-table walks on arm64.
  *
- * TLBs of other CPUs are invalidated by TLBI instructions that hardware
- * broadcasts. The DSB after them waits until no CPU uses the old translation,
- * and for loads and stores made with it; it interrupts no CPU, and does not
- * wait for code. So a walk may conclude nothing from a flush, whether it has
- * interrupts disabled or not.
+ * The TLBs of other CPUs are invalidated by TLBI instructions that hardware
+ * broadcasts. The DSB that follows waits until no CPU uses the old translation,
+ * and for the loads and stores that used it. It does not interrupt CPUs or wait
+ * for running code. So a walk must not rely on a flush, even if it has
+ * interrupts disabled.
  *
- * Entries are cleared by atomics without order. The full barrier between that
- * and a look at the reference count is the DSB, where there is a flush between
- * the two; or lockless_walk_barrier(), or smp_mb(); or it is in the atomic that
+ * Entries are cleared by relaxed atomics. A full barrier is needed between
+ * clearing an entry and reading the reference count: the DSB of a flush in
+ * between, lockless_walk_barrier(), smp_mb(), or the atomic operation that
  * freezes the count.
  *
- * All entries of a contiguous block have PTE_CONT, and hardware may set
- * accessed and dirty in any of them. ptep_get_lockless() gathers these from the
- * block. A walk that takes references has no use for them: it reads one entry.
- * Changing a block clears and writes its entries one by one, so each page that
- * is handed out needs a look at its own.
+ * All entries of a contiguous block have PTE_CONT, and hardware may set the
+ * accessed and dirty bits in any of them. ptep_get_lockless() collects them
+ * from the whole block. A walk that takes references does not need them, so it
+ * reads one entry. The entries of a block are cleared and written one by one,
+ * so the walk must read the entry of each page that it hands out.
  */
 #ifndef __ASM_LOCKLESS_WALK_H
 #define __ASM_LOCKLESS_WALK_H

@@ -19,18 +19,18 @@
  * reads the reference count without freezing it needs smp_mb() or
  * lockless_walk_barrier() between clearing the entry and reading the count.
  *
- * A PTE table that is deposited with a huge page is written while it waits, and
- * a walk that came in before may read what is written for entries. None of it
- * permits access, so none of it leads to a struct page:
+ * A PTE table that is deposited with a huge page is written to while it is
+ * deposited, and a walk that entered it earlier may read these data as entries.
+ * None of them permits access, so none of them leads to a struct page:
  *
- *  - With hash, each byte is the place of a page in the hash table. Its upper
- *    three bits are clear, and so are those of an entry made of eight of them:
- *    the entry is not present. See mark_hpte_slot_valid().
- *  - With radix, the first two words link such tables, which are aligned to
- *    their size. Entries are big endian. So in little endian the upper byte of
- *    a link read as an entry is 0: it is not present; in big endian the lower
- *    byte is 0: it may not be read. The poison of list_del() in
- *    radix__pgtable_trans_huge_withdraw() is not present either.
+ *  - With hash, each byte is the slot of a page in the hash table. The upper
+ *    three bits of a byte are clear, and so are those of an entry that is read
+ *    from eight bytes: it is not present. See mark_hpte_slot_valid().
+ *  - With radix, the first two words link the deposited tables, and tables are
+ *    aligned to their size. Entries are big endian. A link that is read as an
+ *    entry has an upper byte of 0 on little endian: it is not present. On big
+ *    endian its lower byte is 0: it permits no reads. The poison of list_del()
+ *    in radix__pgtable_trans_huge_withdraw() is not present either.
  */
 #ifndef _ASM_POWERPC_LOCKLESS_WALK_H
 #define _ASM_POWERPC_LOCKLESS_WALK_H
