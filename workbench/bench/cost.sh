@@ -40,16 +40,18 @@ vmpte() {
 		sed -n "s,^\(.*\) kB before\, \(.*\) kB after,reclaim/$1-before kB \1\nreclaim/$1-after kB \2,p"
 }
 
-# isolated WHAT COMMAND...: how often CPU 3 is interrupted meanwhile, as osnoise counts
-# it, and by function calls of other CPUs.
+# isolated WHAT COMMAND...: how often CPU 3 is interrupted meanwhile: as osnoise counts it,
+# and by function calls of other CPUs. Starting a tracer interrupts all CPUs, too, and
+# osnoise counts by the second.
 isolated() {
 	what=$1
 	shift
 	rtla osnoise top -q -c 3 -d 1h >/tmp/osnoise &
-	sleep 2
+	sleep 8
 	before=$(awk '$1 == "CAL:" { print $5 }' /proc/interrupts)
 	"$@" >/dev/null || return
 	after=$(awk '$1 == "CAL:" { print $5 }' /proc/interrupts)
+	sleep 2
 	kill -INT $!
 	wait $!
 	awk -v what="$what" '$1 == 3 && $2 ~ /^#/ { print "isolated/" what "-irq interrupts " $10 }' /tmp/osnoise
