@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034
-# What every script here shares: where things are, how to speak, how to fail.
-# Sourced, never run. The caller has said "set -eu".
+# Shared by all scripts here: locations, messages, errors.
+# This file is sourced, never run. The caller has run "set -eu".
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${BUILD:-$TOP/build}
@@ -10,26 +10,26 @@ ARCH=${ARCH:-x86_64}
 JOBS=${JOBS:-$(nproc)}
 DRYRUN=${DRYRUN:-}
 
-# Variables of an outer make must not reach the kernel's own.
+# Variables of an outer make must not reach the kernel's make.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-# Messages are parsed and compared: one language.
+# Messages are parsed and compared, so they must be in one language.
 export LC_ALL=C.UTF-8
 
 say() { printf '%s\n' "$*" >&2; }
 
-# die MESSAGE [HINT]: an error names what is wrong, and what to do next.
+# die MESSAGE [HINT]: print what is wrong and what to do next, and exit.
 die() {
 	say "${0##*/}: error: $1"
 	[ -z "${2-}" ] || say "${0##*/}: try: $2"
 	exit 1
 }
 
-# phase N/N TEXT: one line for each step of long work.
+# phase N/N TEXT: print one line for each step of long work.
 phase() {
 	say "[$1] $2 ($((SECONDS / 60))m$((SECONDS % 60))s)"
 }
 
-# run COMMAND...: do it, or with DRYRUN=1 say it.
+# run COMMAND...: run it, or print it with DRYRUN=1.
 run() {
 	if [ -n "$DRYRUN" ]; then
 		printf '+ %s\n' "$*"
@@ -38,8 +38,8 @@ run() {
 	fi
 }
 
-# with_libraries ROOT PROGRAM...: put programs of this machine into a guest, with what
-# they are linked to.
+# with_libraries ROOT PROGRAM...: copy programs of this machine and their shared
+# libraries into a guest.
 with_libraries() {
 	local root=$1 program
 	shift

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Areas, for the tests of GUP-fast: ranges of pages of which the test knows
- * what is mapped where, and how often it was referenced before any call.
+ * Areas for the tests of GUP-fast. An area is a range of pages. The test knows
+ * what is mapped at each page, and its reference count before any call.
  *
- * Making one, changing an entry of it, calling GUP on a part, comparing.
+ * Functions create an area, change an entry, call GUP on a part, and compare.
  */
 #ifndef _MM_TESTS_GUP_FAST_AREA_H
 #define _MM_TESTS_GUP_FAST_AREA_H
@@ -45,8 +45,8 @@ enum backing { ANON, SHMEM, HUGETLB, GIGANTIC };
 enum border { PMD_BORDER, PUD_BORDER, P4D_BORDER, PGD_BORDER };
 
 /*
- * @before small pages up to a border of page tables, then @count folios of
- * @size, then @after small pages. @split: LEAFs are mapped by PTEs.
+ * @before small pages end at a boundary of page tables. @count folios of @size
+ * follow, and then @after small pages. @split: map LEAF folios by PTEs.
  */
 struct layout {
 	const char *name;
@@ -59,7 +59,7 @@ struct layout {
 	unsigned int after;
 };
 
-/* A page of an area; its folio's pages are [lo, hi) of the area. */
+/* A page of an area. Its folio covers the pages [lo, hi) of the area. */
 struct spot {
 	struct page *page;
 	enum folio_walk_level level;
@@ -77,7 +77,7 @@ struct area {
 	struct page **pages;
 };
 
-/* For PIN_RANGES: as many as an area has pages, and one more. KUnit runs one test at a time. */
+/* For PIN_RANGES: one range per page of an area, plus one. KUnit runs one test at a time. */
 static struct page_range *area_ranges;
 
 static const struct layout small_layout = {
@@ -122,7 +122,7 @@ static void restore_inherit(void *orders)
 	WRITE_ONCE(huge_anon_orders_inherit, (unsigned long)orders);
 }
 
-/* Folios of this order, and of no other. */
+/* Allow folios of this order only. */
 static void advise_order(struct kunit *test, unsigned long addr,
 			 unsigned long len, unsigned int order)
 {
@@ -136,7 +136,7 @@ static void advise_order(struct kunit *test, unsigned long addr,
 	KUNIT_ASSERT_EQ(test, do_madvise(current->mm, addr, len, MADV_HUGEPAGE), 0);
 }
 
-/* A value of its own to each page, by way of the user mapping. */
+/* Write a different value to each page, through the user mapping. */
 static void populate(struct kunit *test, unsigned long addr, unsigned int nr)
 {
 	unsigned int i;
@@ -176,7 +176,7 @@ static void area_map(struct kunit *test, struct area *a, const struct layout *l)
 		  ilog2(size) << MAP_HUGE_SHIFT);
 }
 
-/* The PTEs of a file mapping come back only by faults. */
+/* The PTEs of a file mapping are filled by page faults only. */
 static void split_leaves(unsigned long addr, unsigned int nr)
 {
 	struct mm_struct *mm = current->mm;
@@ -202,7 +202,7 @@ static void area_fault(struct kunit *test, struct area *a, const struct layout *
 	populate(test, a->addr, a->nr);
 	if (l->backing == SHMEM && l->size == LEAF)
 		KUNIT_ASSERT_EQ(test, do_madvise(mm, addr, len, MADV_COLLAPSE), 0);
-	/* khugepaged must not come and move things. */
+	/* Keep khugepaged from changing the mapping. */
 	if (l->backing < HUGETLB)
 		KUNIT_ASSERT_EQ(test, do_madvise(mm, a->addr, a->nr * PAGE_SIZE,
 						 MADV_NOHUGEPAGE), 0);
@@ -241,8 +241,8 @@ static bool spot_is_border(struct area *a, unsigned int i)
 }
 
 /*
- * Note what is mapped, and how often it is referenced. This CPU's batches of
- * the LRU hold references; the tests run on one CPU.
+ * Record what is mapped, and the reference counts. LRU batches of this CPU hold
+ * references, so drain them first. All tests run on one CPU.
  */
 static void area_record(struct kunit *test, struct area *a)
 {
@@ -315,7 +315,7 @@ static struct area *area_new(struct kunit *test, const struct layout *l)
 
 	if (border > TASK_SIZE - nr * PAGE_SIZE)
 		kunit_skip(test, "user space ends before this border");
-	/* With pages of 64 KiB, arm64's PMD is more than that. */
+	/* With 64 KiB pages, a PMD of arm64 maps more than that. */
 	if (l->backing == SHMEM && size_order(l->size) > MAX_PAGECACHE_ORDER)
 		kunit_skip(test, "no file has folios of order %u", size_order(l->size));
 
@@ -400,7 +400,7 @@ static pmd_t edit_pmd(pmd_t pmd, enum op op)
 	return pmd;
 }
 
-/* Put *@pte in the place of the entry, and the entry in *@pte. */
+/* Exchange the entry at @addr with *@pte. */
 static void exchange_pte(unsigned long addr, pte_t *pte)
 {
 	struct mm_struct *mm = current->mm;
@@ -447,8 +447,8 @@ static pte_t current_pte(unsigned long addr)
 /* Calling */
 
 /*
- * Write @nr_ranges ranges out as pages. Each has to be of one folio, and as long as it
- * can be. Returns their number, or 0 if a range is wrong.
+ * Expand @nr_ranges ranges to @pages. Each range must be within one folio and as long as
+ * possible. Returns the number of pages, or 0 if a range is wrong.
  */
 static int expand_ranges(unsigned int nr_ranges, struct page **pages)
 {
@@ -470,7 +470,7 @@ static int expand_ranges(unsigned int nr_ranges, struct page **pages)
 	return nr;
 }
 
-/* As pin_user_pages_fast(), by ranges; -EIO if they are wrong. */
+/* Like pin_user_pages_fast(), but by ranges. Returns -EIO if they are wrong. */
 static int pin_by_ranges(unsigned long start, int nr, unsigned int flags,
 			 struct page **pages)
 {
@@ -495,8 +495,8 @@ static int take(enum gup_how how, unsigned long start, int nr,
 }
 
 /*
- * There is no pin_user_pages_fast_only(). But a task that was killed gets
- * what the walk found, and -EINTR or -EFAULT if that is nothing.
+ * There is no pin_user_pages_fast_only(). But a killed task gets only the pages
+ * that the walk found, and -EINTR or -EFAULT if it found none.
  */
 static int pin_user_pages_walked(enum gup_how how, unsigned long start, int nr,
 				 unsigned int flags, struct page **pages)
@@ -544,7 +544,7 @@ static void give_back(enum gup_how how, struct page **pages, int nr)
 
 static const char * const names[] = { "get", "pin", "pin of ranges" };
 
-/* All is counted on this CPU: exact while preemption stays off. */
+/* All pins are counted on this CPU. The sum is exact with preemption disabled. */
 static long pin_stat(enum node_stat_item item)
 {
 	struct pglist_data *pgdat;
@@ -559,7 +559,7 @@ static long pin_stat(enum node_stat_item item)
 	return sum;
 }
 
-/* Is every folio referenced as recorded, with @sign * [@first, @first + @nr)? */
+/* Is each count as recorded, plus @sign per page of [@first, @first + @nr)? */
 static bool counts_are(struct kunit *test, struct area *a, unsigned int first,
 		       unsigned int nr, enum gup_how how, int sign)
 {
@@ -609,7 +609,7 @@ static bool pages_are(struct kunit *test, struct area *a, unsigned int first,
 	return true;
 }
 
-/* The walk takes @want of [@first, @first + @nr), counts them, no others. */
+/* The walk takes @want pages of [@first, @first + @nr), and counts only these. */
 static bool walk_takes_how(struct kunit *test, struct area *a, unsigned int first,
 			   unsigned int nr, unsigned int flags, enum gup_how how,
 			   unsigned int want)
@@ -632,7 +632,7 @@ static bool walk_takes_how(struct kunit *test, struct area *a, unsigned int firs
 	return good && counts_are(test, a, first, 0, how, 0);
 }
 
-/* Pins, as pages and as ranges */
+/* Pin as pages and as ranges. */
 static bool walk_takes(struct kunit *test, struct area *a, unsigned int first,
 		       unsigned int nr, unsigned int flags, enum gup_how how,
 		       unsigned int want)

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for GUP-fast, on a real mm with real mappings.
+ * KUnit tests for GUP-fast, with a real mm and real mappings.
  *
- * What get_user_pages_fast() and its family promise, by whichever walk of the
- * page tables: the pages are those that are mapped, from the start on
- * without a gap; every page handed out is counted exactly once and nothing
- * else is; the walk alone takes all that it may and stops where it must.
+ * get_user_pages_fast() and its family must keep these rules, however the page
+ * tables are walked. The returned pages are those that are mapped, from the start
+ * on and without a gap. Each of them is counted exactly once, and no other page
+ * is. The walk alone takes all pages that it may take, and stops where it must.
  */
 #include <linux/scatterlist.h>
 
 #include "gup_fast_area.h"
 
-/* Every kind of mapping: pages and counts from any border to any other */
+/* Every kind of mapping: check pages and counts between any two boundaries */
 
 static const struct layout layouts[] = {
 	{ "small folios over a PTE table", .before = 12, .count = 12, .size = SMALL },
@@ -132,7 +132,7 @@ static const struct edit edits[] = {
 };
 KUNIT_ARRAY_PARAM_DESC(edit, edits, name);
 
-/* In a range, and alone: that is a path of its own to a walker in a hurry. */
+/* Test the page in a range and alone. A walker may handle a single page separately. */
 static bool walk_passes(struct kunit *test, struct area *a,
 			const struct edit *e, unsigned int k)
 {
@@ -237,7 +237,7 @@ static void folio_out_of_order(struct kunit *test)
 	}
 }
 
-/* Read-only from the middle of a folio on: mapped all the same, but not to write. */
+/* The second half of a folio is read-only: it is mapped, but not for writing. */
 static void vma_border(struct kunit *test)
 {
 	struct area *a = area_new(test, &mid_layout);
@@ -248,7 +248,7 @@ static void vma_border(struct kunit *test)
 	walk_takes_both(test, a, FOLL_WRITE, k);
 }
 
-/* All entries alike, and read-only: a pin has to look at every page. */
+/* All entries are equal and read-only. A pin has to check every page. */
 static void folio_partly_shared(struct kunit *test)
 {
 	struct area *a = area_new(test, &mid_layout);
@@ -265,7 +265,7 @@ static void folio_partly_shared(struct kunit *test)
 	walk_takes(test, a, 0, a->nr, 0, PIN, a->nr);
 }
 
-/* What the walk leaves, the fault handler does: with the same exact counts */
+/* Pages that the walk leaves to the slow path: counts must be exact, too */
 
 enum obstacle { UNMAPPED, UNFAULTED, NO_ACCESS, READ_ONLY, WRPROTECTED, SHARED, HINTING };
 
@@ -336,7 +336,7 @@ static void fall_back(struct kunit *test, enum gup_how how, unsigned int k)
 	ret = take(how, a->addr, a->nr, f->flags, a->pages);
 	KUNIT_EXPECT_EQ(test, ret, want ?: -EFAULT);
 
-	/* Counted while held, and again when not. */
+	/* Check counts while pages are held, and again after they are released. */
 	a->nr = max(ret, 0);
 	area_record(test, a);
 	for (i = 0; i < a->nr; i++)
@@ -388,8 +388,8 @@ static void zero_page(struct kunit *test)
 }
 
 /*
- * The huge one counts like any other folio; but where its entry is a special
- * one, a look at it takes a fault.
+ * The huge zero page is counted like any other folio. But if its entry is special,
+ * the walk does not take it, and GUP needs a page fault.
  */
 static void huge_zero_page(struct kunit *test)
 {
@@ -421,7 +421,7 @@ static void huge_zero_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_pins(zero), pins);
 }
 
-/* What must be refused */
+/* Pages that must be refused */
 
 static void special_mapping(struct kunit *test)
 {
@@ -447,8 +447,8 @@ static void special_mapping(struct kunit *test)
 }
 
 /*
- * Whose file a page belongs to, the walk tells from its mapping alone: so for
- * the time of a walk, shmem can play the others.
+ * The walk determines the kind of file from the mapping of the folio alone. So
+ * shmem can stand in for other file systems during a walk.
  */
 struct owner {
 	const char *name;
@@ -554,7 +554,7 @@ static void longterm_movable(struct kunit *test)
 	give_back(PIN, a->pages, ret);
 }
 
-/* fork() at work: no pin. A reference does not care. */
+/* While fork() runs, the walk must not pin. It may still take references. */
 static void fork_at_work(struct kunit *test)
 {
 	struct area *a = area_new(test, &small_layout);
@@ -595,7 +595,7 @@ static void pinned_mm_is_marked(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mm_flags_test(MMF_HAS_PINNED, current->mm));
 }
 
-/* Arguments: of all entry points */
+/* Arguments of all entry points */
 
 typedef int (*gup_fn)(unsigned long, int, unsigned int, struct page **);
 
@@ -618,7 +618,7 @@ static void range_of_nothing(struct kunit *test)
 	struct area *a = area_new(test, &small_layout);
 	int ret;
 
-	/* The last page, so that a walk that runs on does not get far. */
+	/* Use the last page, so that a walk which runs too far stops soon. */
 	a->pages[0] = POISON;
 	ret = e->fn(page_addr(a, a->nr - 1), 0, 0, a->pages);
 	KUNIT_EXPECT_EQ(test, ret, 0);
@@ -702,7 +702,7 @@ static unsigned int pages_of(unsigned int nr_ranges)
 	return nr;
 }
 
-/* With room for some ranges only, these are those that would have come anyway. */
+/* With room for some ranges only, GUP returns the first ones of the full result. */
 static void ranges_too_few(struct kunit *test)
 {
 	struct area *a = area_new(test, test->param_value);
@@ -731,7 +731,7 @@ static void ranges_too_few(struct kunit *test)
 	counts_are(test, a, 0, 0, PIN_RANGES, 0);
 }
 
-/* Folios are as large as the walk finds them, whatever tables they cross. */
+/* A range covers all of a large folio, even if several page tables map it. */
 static void ranges_are_long(struct kunit *test)
 {
 	static const struct layout split = { .before = 5, .count = 2, .size = LEAF,
@@ -771,7 +771,7 @@ static void ranges_in_parts(struct kunit *test)
 	counts_are(test, a, 0, 0, PIN_RANGES, 0);
 }
 
-/* Memory that was never touched: the slow path adds to ranges of the walk, and it to them. */
+/* Memory that was never touched: walk and slow path extend each other's ranges. */
 static void ranges_faulted_in(struct kunit *test)
 {
 	struct area *a = area_at(test, border_addr(PMD_BORDER), 200);
@@ -827,7 +827,7 @@ static void ranges_remote(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, nr, max);
 		KUNIT_EXPECT_EQ(test, ret, sum);
 		KUNIT_EXPECT_PTR_EQ(test, area_ranges[max].page, POISON);
-		/* The slow path marks pages as accessed. LRU batches hold references then. */
+		/* The slow path marks pages as accessed, so LRU batches hold references. */
 		lru_add_drain();
 		counts_are(test, a, 0, ret, PIN_RANGES, 1);
 		unpin_user_page_ranges(area_ranges, nr);
@@ -870,7 +870,7 @@ static void same_sg(struct kunit *test, struct sg_append_table *a, struct sg_app
 	}
 }
 
-/* Ranges become the scatterlist that their pages do. */
+/* Ranges give the same scatterlist as their pages. */
 static void ranges_to_sg(struct kunit *test)
 {
 	static const unsigned int segments[] = { PAGE_SIZE, 3 * PAGE_SIZE + 1, UINT_MAX };
@@ -912,7 +912,7 @@ static void ranges_to_sg(struct kunit *test)
 	counts_are(test, a, 0, 0, PIN_RANGES, 0);
 }
 
-/* All on one CPU: references in LRU batches and statistics stay where we look. */
+/* Run on one CPU: the tests look at LRU batches and statistics of this CPU. */
 static int gup_fast_init(struct kunit *test)
 {
 	return set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for faults in GUP: which pages are taken and which are refused does not
- * depend on the lock that GUP works under, nor on how often a fault drops it.
+ * KUnit tests for faults in GUP. The lock that GUP works under, and the number of faults
+ * that drop it, must not change which pages are taken and which are refused.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -22,16 +22,16 @@
 #include "../gup_fault.h"
 #include "../internal.h"
 
-#define ADDR	(PUD_SIZE + 8 * PMD_SIZE - 20 * PAGE_SIZE)	/* of two page tables */
+#define ADDR	(PUD_SIZE + 8 * PMD_SIZE - 20 * PAGE_SIZE)	/* in two page tables */
 #define NR	48ul
 #define AT(n)	(ADDR + (n) * PAGE_SIZE)
 
-/* mmap_lock when GUP is called */
+/* State of mmap_lock when GUP is called */
 enum lock_mode {
-	HELD,			/* by the caller, and to be kept */
+	HELD,			/* by the caller, must not be dropped */
 	HELD_UNLOCKABLE,
 	NOT_HELD,
-	WRITER,			/* somebody else holds it for write: VMA locks only */
+	WRITER,			/* another task holds it for write: only VMA locks work */
 	NR_LOCK_MODES,
 };
 
@@ -40,22 +40,22 @@ struct fault_test {
 	struct page *pages[NR];
 	struct file *file;
 	const struct vm_operations_struct *shmem;
-	unsigned int drop;		/* so many faults drop the lock */
-	unsigned int signal;		/* the last of them, for this one */
+	unsigned int drop;		/* number of faults that drop the lock */
+	unsigned int signal;		/* the last of them makes this one pending */
 	unsigned int delay_ms;
-	unsigned int faults, tried, vma_lock;	/* seen, before the page was served */
+	unsigned int faults, tried, vma_lock;	/* counted until the page is served */
 	DECLARE_BITMAP(served, NR);
-	unsigned int from, until;	/* faults that a writer has seen */
+	unsigned int from, until;	/* faults that a writer counted */
 	unsigned long offset;		/* in the first page */
-	unsigned long nr;		/* pages that are asked for */
+	unsigned long nr;		/* of requested pages */
 	char buf[2 * PAGE_SIZE];
 	struct completion go, locked, done;
 };
 
-/* KUnit runs one test at a time. A page fault has no room for a pointer. */
+/* KUnit runs one test at a time. A page fault cannot pass a pointer. */
 static struct fault_test *ft;
 
-/* VMAs may have them still when a test has ended. */
+/* VMAs may still refer to these after a test has ended. */
 static struct vm_operations_struct file_ops, driver_ops, tracked_ops;
 
 static int gup_fault_init(struct kunit *test)
@@ -76,7 +76,7 @@ static void map_anon(struct kunit *test)
 					      MAP_PRIVATE | MAP_ANONYMOUS |
 					      MAP_FIXED_NOREPLACE, -1, 0), ADDR);
 	do_madvise(current->mm, ADDR, NR * PAGE_SIZE, MADV_NOHUGEPAGE);
-	/* The anon_vma needs mmap_lock, once. */
+	/* The first anon_vma needs mmap_lock. */
 	KUNIT_ASSERT_EQ(test, put_user(1, (u32 __user *)ADDR), 0);
 }
 
@@ -86,7 +86,7 @@ static void map_unaligned(struct kunit *test)
 	ft->offset = PAGE_SIZE - 8;
 }
 
-/* More than the address space has. The VMA ends after NR pages. */
+/* Ask for more pages than the address space has. The VMA ends after NR pages. */
 static void map_too_few(struct kunit *test)
 {
 	map_anon(test);
@@ -125,7 +125,7 @@ static void map_io(struct kunit *test)
 	change_flags(VM_IO, 0);
 }
 
-/* Pages that nobody else brings. There is no userfaultfd, so it is SIGBUS. */
+/* Only userfaultfd may provide these pages. There is none, so a fault gives SIGBUS. */
 static void map_missing(struct kunit *test)
 {
 	map_anon(test);
@@ -171,7 +171,7 @@ static void put_file(void *file)
 	fput(file);
 }
 
-/* A signal that nobody sent */
+/* Set a signal pending without sending it. */
 static void make_pending(int sig)
 {
 	sigaddset(&current->pending.signal, sig);
@@ -179,8 +179,8 @@ static void make_pending(int sig)
 }
 
 /*
- * shmem's, but for the locks it drops. With fail_pte_map, a page that was served may not
- * have been mapped.
+ * Like the handler of shmem, but it drops locks. With fail_pte_map, a page that was served
+ * may still be unmapped.
  */
 static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
 {
@@ -225,7 +225,7 @@ static void map_file_of(struct kunit *test, unsigned long pages,
 	ops->fault = fault_ops_fault;
 	if (ops == &tracked_ops)
 		ops->page_mkwrite = tracked_mkwrite;
-	/* A handler without this has not been audited for the VMA lock. */
+	/* Without map_pages, a handler counts as not audited for the VMA lock. */
 	if (ops == &driver_ops)
 		ops->map_pages = NULL;
 	vma->vm_ops = ops;
@@ -237,7 +237,7 @@ static void map_file(struct kunit *test)
 	map_file_of(test, NR, &file_ops);
 }
 
-/* Of a file system that wants to know when pages become dirty */
+/* A file on a file system that tracks dirty pages */
 static void map_tracked(struct kunit *test)
 {
 	map_file_of(test, NR, &tracked_ops);
@@ -271,7 +271,7 @@ static void put_test_page(void *page)
 	put_page(page);
 }
 
-/* There is no struct page that anybody may know of. */
+/* A special PTE: GUP must not use the struct page. */
 static void map_special_at_0(struct kunit *test)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
@@ -290,7 +290,7 @@ static void map_special_at_0(struct kunit *test)
 }
 #endif
 
-/* No VMA, and a page that all processes have */
+/* The gate area: it has no VMA, and all processes share the page. */
 static void map_gate(struct kunit *test)
 {
 	struct vm_area_struct *vma;
@@ -328,7 +328,7 @@ static struct task_struct *start_writer(struct kunit *test)
 
 static void stop_writer(struct kunit *test, struct task_struct *task)
 {
-	/* Without VMA locks, the writer's time is over by now. */
+	/* If GUP had waited for mmap_lock, the writer would have timed out by now. */
 	KUNIT_EXPECT_TRUE(test, rwsem_is_locked(&current->mm->mmap_lock));
 	complete(&ft->done);
 	kthread_stop_put(task);
@@ -358,13 +358,13 @@ static long take(struct kunit *test, enum lock_mode mode, unsigned int flags)
 	return ret;
 }
 
-/* These are the pages, each has one reference or pin more, and not after this. */
+/* Check the pages, and that each has one more reference or pin until it is released. */
 static void release(struct kunit *test, long nr, unsigned int flags)
 {
 	u32 value;
 	long i;
 
-	/* LRU batches have references, too, and may be drained at any time. */
+	/* LRU batches hold references, too, and may be drained at any time. */
 	if (nr > 0)
 		lru_add_drain_all();
 	for (i = 0; i < nr; i++) {
@@ -392,7 +392,7 @@ static const struct row {
 	void (*map)(struct kunit *test);
 	unsigned int flags;
 	long want;
-	bool mmap_lock;			/* not without it */
+	bool mmap_lock;			/* needs mmap_lock */
 } rows[] = {
 	{ "write", map_anon, FOLL_PIN | FOLL_WRITE, NR },
 	{ "unaligned", map_unaligned, FOLL_PIN | FOLL_WRITE, NR },
@@ -451,7 +451,7 @@ static void start_over(void)
 	reinit_completion(&ft->done);
 }
 
-/* The same result, whatever the lock is */
+/* The result must not depend on the lock. */
 static void result(struct kunit *test)
 {
 	const struct row *row = test->param_value;
@@ -478,8 +478,8 @@ static void result(struct kunit *test)
 }
 
 /*
- * Faults that drop the lock, all for the first page: it is tried again, and taken once.
- * The VMA lock is used for the first two tries, and for the pages after this one.
+ * Faults that drop the lock, all for the first page. The page is retried, and taken once.
+ * The first two tries use the VMA lock, and so do the pages after this one.
  */
 static void retry(struct kunit *test)
 {
@@ -540,7 +540,7 @@ static void signal_in_fault(struct kunit *test)
 	}
 }
 
-/* A task that is being killed takes no memory, whatever the lock is. */
+/* A task that is being killed gets no memory, whatever the lock is. */
 static void killed(struct kunit *test)
 {
 	enum lock_mode mode;
@@ -557,7 +557,7 @@ static void killed(struct kunit *test)
 	}
 }
 
-/* Wants the lock when some pages are there, and counts those that come meanwhile. */
+/* Lock for write when some pages are there. Count the faults while it waits. */
 static int late_writer(void *arg)
 {
 	struct vm_area_struct *vma;
@@ -591,13 +591,13 @@ static void writer_waits(struct kunit *test)
 		kthread_stop_put(task);
 		KUNIT_EXPECT_EQ(test, ret, NR);
 		release(test, ret, FOLL_PIN | FOLL_WRITE);
-		/* The page at hand, and one more if it had the lock already. */
+		/* The current page, and one more if GUP already held the lock. */
 		KUNIT_EXPECT_LE(test, ft->until - ft->from, 2);
 		start_over();
 	}
 }
 
-/* mlock() and MAP_POPULATE: each VMA is read or written as it permits. */
+/* mlock() and MAP_POPULATE: fault for read or write as each VMA permits. */
 static void populate(struct kunit *test)
 {
 	struct vm_area_struct *vma;
@@ -630,7 +630,7 @@ static void populate(struct kunit *test)
 	mmap_read_unlock(current->mm);
 }
 
-/* With fail_pte_map, a fault may map nothing, but not again and again. */
+/* With fail_pte_map a fault may map nothing, so try up to four times. */
 static int fixup(unsigned long page, unsigned int flags)
 {
 	int i, ret = 0;
@@ -640,7 +640,7 @@ static int fixup(unsigned long page, unsigned int flags)
 	return ret;
 }
 
-/* One fault for a caller that cannot take it itself */
+/* One fault for a caller that cannot take it itself: fixup_user_fault_unlocked() */
 static void fixup_fault(struct kunit *test)
 {
 	unsigned int drops;
@@ -676,7 +676,7 @@ static void fixup_fault(struct kunit *test)
 	flush_signals(current);
 }
 
-/* What ptrace() and /proc/PID/mem do, from the middle of a page on */
+/* Access as ptrace() and /proc/PID/mem do, starting in the middle of a page */
 static int access(unsigned long page, int len, unsigned int flags)
 {
 	return access_remote_vm(current->mm, AT(page) + 100, ft->buf, len, flags);
@@ -719,7 +719,7 @@ static const struct remote_row {
 	{ "driver", map_driver, 2, FOLL_WRITE, 2 * PAGE_SIZE },
 };
 
-/* ptrace() and /proc/PID/mem: how much can be read or written */
+/* ptrace() and /proc/PID/mem: how many bytes can be read or written */
 static void remote(struct kunit *test)
 {
 	struct task_struct *task;
@@ -750,8 +750,8 @@ static void remote(struct kunit *test)
 
 #ifdef CONFIG_FUTEX
 /*
- * A page fault for a futex. A task that is being killed takes it, too: it may have robust
- * futexes to mark.
+ * A page fault for a futex. It succeeds even in a task that is being killed, which may
+ * have robust futexes to mark.
  */
 static void futex(struct kunit *test)
 {
@@ -780,7 +780,7 @@ static void futex(struct kunit *test)
 }
 #endif
 
-/* Pages that are there stay, and keep their content. */
+/* Pages that are already there stay and keep their content. */
 static void some_are_there(struct kunit *test)
 {
 	static const unsigned int there[] = { 0, 5, 7, 19, 20, 40, NR - 1 };
@@ -803,7 +803,7 @@ static void some_are_there(struct kunit *test)
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 #define LARGE	6	/* order */
 
-/* A range that begins inside of a large folio */
+/* A range that begins inside a large folio */
 static void large_folios(struct kunit *test)
 {
 	unsigned long orders = READ_ONCE(huge_anon_orders_always);
@@ -816,7 +816,7 @@ static void large_folios(struct kunit *test)
 					      MAP_PRIVATE | MAP_ANONYMOUS |
 					      MAP_FIXED_NOREPLACE, -1, 0), addr);
 	WRITE_ONCE(huge_anon_orders_always, BIT(LARGE));
-	/* A page table, and an anon_vma */
+	/* Allocate a page table and an anon_vma. */
 	KUNIT_EXPECT_EQ(test, put_user(1, (u32 __user *)(addr + 7 * large)), 0);
 	first = get_mm_counter_sum(current->mm, MM_ANONPAGES);
 	KUNIT_EXPECT_EQ(test, __mm_populate(addr + PAGE_SIZE, 4 * large - PAGE_SIZE, 0), 0);

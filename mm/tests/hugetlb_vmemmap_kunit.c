@@ -3,9 +3,9 @@
  * KUnit tests for hugetlb_vmemmap: no struct page becomes read-only under an
  * RCU reader that may still write to its reference count.
  *
- * A thread does in slow motion what get_page_unless_zero() does to a page that
- * becomes a tail page of a hugetlb folio meanwhile. It writes by
- * copy_to_kernel_nofault(): the test fails where the kernel would oops.
+ * A thread does in slow motion what get_page_unless_zero() does, on a page that
+ * meanwhile becomes a tail page of a hugetlb folio. It writes with
+ * copy_to_kernel_nofault(), so the test fails where the kernel would oops.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -19,19 +19,19 @@
 #include "../hugetlb_vmemmap.h"
 #include "../internal.h"
 
-/* How long a reader gives the optimization time to go wrong. */
+/* How long a reader waits for the optimization to remap the vmemmap. */
 #define READER_MS	200
 
-/* In the last vmemmap page of each folio; only the first stays writable. */
+/* Only the first vmemmap page of a folio stays writable; the reader uses the last. */
 #define NR_FOLIOS	2
 
 struct attempt {
 	struct page *page;
 	struct folio *folio;
 	struct completion started, ended;
-	int count;		/* that the reader has found */
-	bool remapped;		/* while the reader was inside */
-	int error;		/* of its write */
+	int count;		/* that the reader found */
+	bool remapped;		/* while the reader ran */
+	int error;		/* of the reader's write */
 };
 
 static bool optimized(struct folio *folio)
@@ -51,7 +51,7 @@ static int attempt_thread(void *arg)
 	while (ktime_before(ktime_get(), end))
 		cpu_relax();
 	a->remapped = optimized(a->folio);
-	/* A compare-and-exchange that fails writes what it has read. */
+	/* A compare-and-exchange that fails still writes the value that it read. */
 	a->error = copy_to_kernel_nofault(&a->page->_refcount, &frozen, sizeof(frozen));
 	rcu_read_unlock();
 
@@ -70,7 +70,7 @@ static struct page *alloc_small_pages(struct kunit *test, struct hstate *h)
 	return page;
 }
 
-/* What freeing them all, and allocating the block for hugetlb, comes to. */
+/* Same state as if the pages were freed and the block allocated for hugetlb. */
 static struct folio *make_hugetlb(struct page *page, struct hstate *h)
 {
 	struct folio *folio;
@@ -86,7 +86,7 @@ static struct folio *make_hugetlb(struct page *page, struct hstate *h)
 
 static void free_hugetlb(struct kunit *test, struct folio *folio, struct hstate *h)
 {
-	/* Better lost than freed half. */
+	/* On an error leak the folio: it must not be freed in part. */
 	KUNIT_ASSERT_EQ(test, hugetlb_vmemmap_restore_folio(h, folio), 0);
 	__folio_clear_hugetlb(folio);
 	folio_ref_unfreeze(folio, 1);
@@ -102,7 +102,7 @@ static struct hstate *optimizable_hstate(struct kunit *test)
 	return h;
 }
 
-/* The reader begins, the pages are made a folio, the folio is optimized. */
+/* Start the reader, make the pages a hugetlb folio, optimize the folio. */
 static void optimize_under_reader(struct kunit *test, bool list)
 {
 	struct hstate *h = optimizable_hstate(test);
@@ -153,7 +153,7 @@ static void single_folio_waits_for_reader(struct kunit *test)
 	optimize_under_reader(test, false);
 }
 
-/* The tail pages really are read-only; without this the tests prove nothing. */
+/* The tail pages must be read-only, or the other tests prove nothing. */
 static void tail_pages_are_read_only(struct kunit *test)
 {
 	struct hstate *h = optimizable_hstate(test);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for lockless page-table walks: what they do to interrupts, and
- * who is waited for. Walks are held open on other CPUs, by threads that disable
- * interrupts as the walk does; none of them reads a table.
+ * KUnit tests for lockless page-table walks: how they change the interrupt state,
+ * and which walks are waited for. Threads on other CPUs hold walks open, and
+ * disable interrupts as the walk does. They do not read page tables.
  *
- * A walk that should be waited for ends by itself, a while after the wait has
- * begun. One that should not ends when the test says so, at the latest after
+ * A walk that must be waited for ends by itself, some time after the wait began.
+ * A walk that must not be waited for ends when the test tells it to, or after
  * some seconds: then the test fails instead of hanging.
  */
 #include <kunit/test.h>
@@ -28,9 +28,9 @@ struct walker {
 	void (*walk)(struct walker *w);
 	struct mm_struct *mm;
 	struct task_struct *task;
-	bool inside;	/* a walk */
-	bool leave;	/* says the test */
-	bool left;	/* set within the walk, as the last thing */
+	bool inside;	/* is in a walk */
+	bool leave;	/* set by the test to end the walk */
+	bool left;	/* set at the very end of the walk */
 };
 
 struct lockless_walk_test {
@@ -41,9 +41,9 @@ struct lockless_walk_test {
 	struct walker walker[3];
 };
 
-/* What walkers do */
+/* Functions of walkers */
 
-/* By the clock: how long a delay loop takes depends on how busy the host is. */
+/* Use the clock, because the time of a delay loop depends on the host's load. */
 static void spin(unsigned int ms, bool *until)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), ms);
@@ -69,7 +69,7 @@ static void walk_a_while(struct walker *w)
 	lockless_walk_end_irqrestore(&walk);
 }
 
-/* While in a walk, another one of another mm: as an NMI would. */
+/* A walk of another mm inside a walk, as in an NMI. */
 static void walk_nested(struct walker *w)
 {
 	struct lockless_walk walk, nested;
@@ -94,7 +94,7 @@ static void walk_after_nested(struct walker *w)
 	lockless_walk_end_irqrestore(&walk);
 }
 
-/* One long walk, which lets others in. */
+/* One long walk that is restarted now and then. */
 static void walk_and_relax(struct walker *w)
 {
 	struct lockless_walk walk;
@@ -109,7 +109,7 @@ static void walk_and_relax(struct walker *w)
 	lockless_walk_end(&walk);
 }
 
-/* One walk after the other. */
+/* One short walk after another. */
 static void walk_again_and_again(struct walker *w)
 {
 	struct lockless_walk walk;
@@ -153,7 +153,7 @@ static unsigned int walker_cpu(struct walker *w)
 	return cpumask_nth(w - w->t->walker + 1, cpu_online_mask);
 }
 
-/* Returns when the walk goes on. */
+/* Returns once the thread is inside a walk. */
 static struct walker *walker_start(struct kunit *test, struct mm_struct *mm,
 				   void (*walk)(struct walker *w))
 {
@@ -236,7 +236,7 @@ static void again_and_again(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, smp_load_acquire(&w->left));
 }
 
-/* A CPU that walks does not go offline. */
+/* A CPU in a walk cannot go offline. */
 static void offline(struct kunit *test)
 {
 	struct lockless_walk_test *t = test->priv;
@@ -288,7 +288,7 @@ static void interrupts(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, off);
 }
 
-/* The record of this CPU */
+/* The tracking record of this CPU */
 
 static void skip_if_untracked(struct kunit *test)
 {
@@ -351,7 +351,7 @@ static void nobody_interrupted(struct kunit *test)
 	struct lockless_walk_waits before = read_waits(test);
 	struct lockless_walk walk;
 
-	/* Over is over. */
+	/* A walk that has ended is not waited for. */
 	lockless_walk_begin_irqsave(&walk, t->mm);
 	lockless_walk_end_irqrestore(&walk);
 	wait_for_walks(t);

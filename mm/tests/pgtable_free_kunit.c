@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for the freeing of page tables: none is freed during an RCU
- * read-side critical section that began before it was unhooked, all are freed
- * after that, and unmapping does not wait for it.
+ * KUnit tests for the freeing of page tables. A table must not be freed during an
+ * RCU read-side critical section that began before it was unhooked. After that
+ * all tables must be freed. Unmapping must not wait for it.
  *
  * The tests hold a reference to each table that they look at, so that its page
- * is not used for another one when it is freed. Where tables share pages, a
- * page is what is freed, with the last of its tables.
+ * is not reused when the table is freed. If tables share a page, the page is
+ * freed with the last of its tables.
  */
 #include <kunit/test.h>
 #include <linux/delay.h>
@@ -33,11 +33,11 @@ struct pgtable_free_test {
 	bool leave;
 
 	unsigned int nr;
-	struct page **table;	/* the page of each */
-	unsigned long bytes;	/* of page tables that the mm had before */
+	struct page **table;	/* the page of each table */
+	unsigned long bytes;	/* of page tables in the mm before the test */
 };
 
-/* Somebody in an RCU read-side critical section */
+/* A thread in an RCU read-side critical section */
 
 static int reader_fn(void *data)
 {
@@ -79,7 +79,7 @@ static void reader_enter(struct kunit *test, struct pgtable_free_test *t)
 		schedule_timeout_interruptible(1);
 }
 
-/* Tables to free: one page mapped in each */
+/* Tables to free. One page is mapped in each. */
 
 #ifndef PTE_FRAG_NR
 #define PTE_FRAG_NR	1
@@ -139,7 +139,7 @@ static struct pgtable_free_test *map(struct kunit *test, unsigned int nr)
 	KUNIT_ASSERT_NOT_NULL(test, t->table);
 	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
 
-	/* A new mm may come with tables that the first unmap frees: with PAE. */
+	/* With PAE, a new mm may come with tables that the first unmap frees. */
 	map_tables(test, nr);
 	KUNIT_ASSERT_EQ(test, vm_munmap(ADDR, nr * PMD_SIZE), 0);
 	rcu_barrier();
@@ -161,13 +161,13 @@ static unsigned int nr_live(struct pgtable_free_test *t)
 	return nr;
 }
 
-/* All but those in a page with tables of others, at either end of the range. */
+/* At either end of the range, a page may be shared with tables outside of it. */
 static void expect_freed(struct kunit *test, struct pgtable_free_test *t)
 {
 	KUNIT_EXPECT_LE(test, nr_live(t), 2 * (tables_per_page() - 1));
 }
 
-/* With a reader inside nothing is freed, and then all of it. */
+/* Nothing is freed while the reader is inside. Then everything is freed. */
 static void expect_freed_after_reader(struct kunit *test, struct pgtable_free_test *t)
 {
 	msleep(20);
@@ -197,13 +197,13 @@ static void batch(struct kunit *test)
 	unmap(test, 8 * tables_per_page());
 }
 
-/* More than fit into a batch, tables above the PTE tables among them. */
+/* More tables than fit in a batch, including tables above the PTE level. */
 static void full_batches(struct kunit *test)
 {
 	unmap(test, 2 * MAX_TABLE_BATCH + 1);
 }
 
-/* More than there are in any test. */
+/* More failures than any test needs. */
 #define FAILURES	1000000
 
 static void no_more_failures(void *unused)
@@ -236,7 +236,7 @@ static void unmap_failing(struct kunit *test, unsigned int nr, unsigned long int
 	expect_failures(test);
 }
 
-/* Every table on its own; and unmapping does not wait for the reader. */
+/* Each table is freed on its own, and unmapping does not wait for the reader. */
 static void no_memory_for_batch(struct kunit *test)
 {
 	unmap_failing(test, 8 * tables_per_page(), 1);
@@ -248,8 +248,8 @@ static void little_memory_for_batches(struct kunit *test)
 }
 
 /*
- * PUD tables that are objects of a slab cache, as on powerpc. That one of them
- * is free shows in one way only: an allocation returns it.
+ * PUD tables that are objects of a slab cache, as on powerpc. A test can see that
+ * such a table is free only if an allocation returns it.
  */
 #define PUD_TABLES	4
 #define PUD_TRIES	256
@@ -334,7 +334,7 @@ static void pud_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_allocated_again(test, puds), 0);
 }
 
-/* They are freed at last: what all of them take would be missed. */
+/* The tables are freed in the end, or slab usage would grow with each round. */
 static void pud_tables_come_back(struct kunit *test)
 {
 	const unsigned int rounds = 256;
@@ -415,9 +415,9 @@ static bool is_deposited(unsigned long addr, struct page *table)
 }
 
 /*
- * Huge pages whose deposited tables are those that were live before. The reader
- * comes in after the collapse, which waits for every CPU to schedule: it drains
- * their LRU batches.
+ * Huge pages with deposited tables, which were live before. The reader starts
+ * after the collapse, because a collapse drains the LRU batches of all CPUs and
+ * waits until each of them has scheduled.
  */
 static struct pgtable_free_test *map_collapsed(struct kunit *test, unsigned int nr)
 {
@@ -436,14 +436,14 @@ static struct pgtable_free_test *map_collapsed(struct kunit *test, unsigned int 
 	return t;
 }
 
-/* In IRQ mode a collapse has waited for walks: deposited tables are freed at once. */
+/* In IRQ mode a collapse waits for walks, so deposited tables are freed at once. */
 static void skip_in_irq_mode(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_LOCKLESS_WALK_RCU))
 		kunit_skip(test, "needs CONFIG_LOCKLESS_WALK_RCU");
 }
 
-/* Count how often a batch is allocated, from now on, without a failure. */
+/* From now on count allocations of batches. None of them fails. */
 static void count_batches(struct kunit *test)
 {
 	fail_pt_batch.interval = ULONG_MAX;
@@ -467,7 +467,7 @@ static void deposited(struct kunit *test)
 	expect_freed_after_reader(test, t);
 }
 
-/* The same without memory for a batch: each has a callback of its own. */
+/* Without memory for a batch, each table is freed by a callback of its own. */
 static void deposited_no_memory(struct kunit *test)
 {
 	const unsigned int nr = 4;
@@ -480,7 +480,7 @@ static void deposited_no_memory(struct kunit *test)
 	expect_freed_after_reader(test, t);
 }
 
-/* Split again: the table that was deposited is live again, then freed. */
+/* After a split the deposited table is live again, and then it is freed. */
 static void deposited_and_withdrawn(struct kunit *test)
 {
 	struct pgtable_free_test *t = map_collapsed(test, 1);
@@ -493,10 +493,10 @@ static void deposited_and_withdrawn(struct kunit *test)
 	expect_freed_after_reader(test, t);
 }
 
-/* What the system counts comes back, too; others may use memory meanwhile. */
+/* The global counter drops, too. Other tasks may allocate tables meanwhile. */
 static void statistics(struct kunit *test)
 {
-	/* Each CPU may have some that it has not added to the sum yet. */
+	/* Each CPU may hold a difference that is not in the sum yet. */
 	const unsigned int nr = 512, others = 256;
 	struct pgtable_free_test *t;
 	unsigned long during;

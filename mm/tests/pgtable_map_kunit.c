@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for mapping PTE tables: each answer of pt_map() and its relatives,
- * what they leave alone when there is no table, and that a table which is removed
- * before it is locked is never returned.
+ * KUnit tests for mapping PTE tables. They check each result of pt_map() and related
+ * functions, what stays unchanged if there is no table, and that a table which is
+ * removed before it is locked is never returned.
  */
 #define PGTABLE_MAP_NO_SITES	/* no fault injection in the tests themselves */
 #include <kunit/test.h>
@@ -72,7 +72,7 @@ static void populate_leaf(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, pmd_trans_huge(pmdp_get(pmd_at(LEAF_ADDR))));
 }
 
-/* Each answer */
+/* Each result */
 
 static void pgtable_map_table(struct kunit *test)
 {
@@ -146,7 +146,7 @@ static void pgtable_map_migration_entry(struct kunit *test)
 	pmd_clear(pmdp);
 }
 
-/* Otherwise a pmd that is read in two halves could mix two tables. */
+/* Tables must be in low memory, or a pmd read in two halves could mix two tables. */
 static void pgtable_map_halves(struct kunit *test)
 {
 	struct page *table = pmd_page(pmdp_get(pmd_at(TABLE_ADDR)));
@@ -235,7 +235,7 @@ static void pgtable_map_alloc(struct kunit *test)
 
 /* Tables that are removed before they are locked */
 
-/* Let two tables change places. mmap_lock keeps others out of both. */
+/* Exchange two tables. mmap_lock keeps other users out of both. */
 static void exchange_pmds(unsigned long a, unsigned long b)
 {
 	pgtable_t at_a = pmd_pgtable(pmdp_get(pmd_at(a)));
@@ -313,9 +313,9 @@ static int waiter_fn(void *data)
 }
 
 /*
- * Change the pmd while a lookup waits for the lock of its table: clear it, or let
- * the two tables change places. Returns with mmap_lock. A guest cannot see that
- * somebody waits for a spinlock, so give the lookup some time to get there.
+ * Change the pmd while a lookup waits for the lock of its table: clear it, or
+ * exchange two tables. Returns with mmap_lock held. The test cannot see that the
+ * lookup waits for the spinlock, so give it some time to get there.
  */
 static void change_under_waiter(struct kunit *test, struct waiter *w, bool clear)
 {
@@ -330,7 +330,7 @@ static void change_under_waiter(struct kunit *test, struct waiter *w, bool clear
 	w->started = false;
 	task = kthread_create(waiter_fn, w, "pgtable_map_waiter");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	/* On another CPU, because the lock disables preemption on this one. */
+	/* Use another CPU, because the lock disables preemption on this one. */
 	migrate_disable();
 	kthread_bind(task, cpumask_any_but(cpu_online_mask, smp_processor_id()));
 
@@ -355,7 +355,7 @@ static void pgtable_map_moved(struct kunit *test)
 	struct waiter w = { .lookup = PT_MAP_LOCK };
 	int attempts = 20;
 
-	/* A lookup that comes late finds the other table, or none. */
+	/* A late lookup finds the other table, or none. */
 	do {
 		change_under_waiter(test, &w, false);
 		exchange_pmds(TABLE_ADDR, OTHER_ADDR);
@@ -370,7 +370,7 @@ static void pgtable_map_moved_loops(struct kunit *test)
 	int attempts = 20;
 	spinlock_t *ptl;
 
-	/* A lookup that comes late may find no table. */
+	/* A late lookup may find no table. */
 	do {
 		change_under_waiter(test, &w, false);
 		ptl = pte_lockptr(current->mm, w.pmdp);
@@ -401,8 +401,8 @@ static void pgtable_map_removed_loops(struct kunit *test)
 }
 
 /*
- * Tables that MADV_DONTNEED of another task removes while the caller holds mmap_lock
- * for read, but no page table lock: in the first MMU_NOTIFY_CLEAR of the caller.
+ * MADV_DONTNEED in another task removes tables while the caller holds mmap_lock for
+ * read, but no page table lock. It runs in the first MMU_NOTIFY_CLEAR of the caller.
  */
 
 struct zapper {
@@ -468,7 +468,7 @@ static void zapper_stop(struct kunit *test, struct zapper *z)
 	KUNIT_EXPECT_EQ(test, z->err, 0);
 }
 
-/* Pages before a large folio, the first of which is stored before it is split */
+/* Small pages and a large folio: the first page is stored before the folio is split. */
 static void pgtable_map_migrate_vma(struct kunit *test)
 {
 	unsigned long nr = PTRS_PER_PTE, stored = 0, i;
@@ -483,7 +483,7 @@ static void pgtable_map_migrate_vma(struct kunit *test)
 		kunit_skip(test, "needs CONFIG_DEVICE_MIGRATION");
 	if (!IS_ENABLED(CONFIG_PT_RECLAIM))
 		kunit_skip(test, "needs CONFIG_PT_RECLAIM");
-	/* There is room for what must not be stored. */
+	/* Leave room for entries that must not be stored. */
 	args.src = kunit_kcalloc(test, 2 * nr, sizeof(*args.src), GFP_KERNEL);
 	args.dst = kunit_kcalloc(test, 2 * nr, sizeof(*args.dst), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, args.src);
@@ -515,7 +515,7 @@ static void put_file(void *file)
 	fput(file);
 }
 
-/* A private mapping of a file that has a huge page, which is mapped by PTEs */
+/* A private mapping of a file with a huge page that is mapped by PTEs */
 static void populate_file(struct kunit *test)
 {
 	struct file *file;
@@ -576,8 +576,8 @@ static void pgtable_map_collapse_file(struct kunit *test)
 }
 
 /*
- * A machine check for a page that another CPU has dealt with already: the process
- * is told by which address it has the page.
+ * A machine check for a page that another CPU has already handled. The process is told
+ * at which address it maps the page.
  */
 static void pgtable_map_memory_failure(struct kunit *test)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for the reclaim of empty PTE tables: which tables are freed, by whom,
- * and which are kept; and that whoever has mapped a table notices before it takes the
- * lock.
+ * KUnit tests for the reclaim of empty PTE tables: which tables are freed and by which
+ * operation, and which are kept. Code that has mapped a table must notice that it was
+ * removed before it takes the lock.
  */
 #define PGTABLE_MAP_NO_SITES	/* no fault injection in the tests themselves */
 #include <kunit/test.h>
@@ -106,7 +106,7 @@ static void count_from_here(struct kunit *test)
 	all_vm_events(t->before);
 }
 
-/* So many tables were freed since count_from_here(), on behalf of @event only. */
+/* @tables tables were freed since count_from_here(), all of them for @event. */
 static void expect_freed(struct kunit *test, int event, unsigned long tables)
 {
 	struct reclaim_test *t = test->priv;
@@ -126,7 +126,7 @@ static bool has_table(unsigned long addr)
 	return !pmd_none(pmdp_get(pmd_off(current->mm, addr)));
 }
 
-/* A table goes with its last entry, whichever part of it is zapped. */
+/* A table is freed with its last entry, whichever part of it is zapped. */
 static void pgtable_reclaim_partial(struct kunit *test)
 {
 	map_anon(test);
@@ -141,7 +141,7 @@ static void pgtable_reclaim_partial(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
 }
 
-/* A hole that is in two tables */
+/* A hole that spans two tables */
 static void pgtable_reclaim_two(struct kunit *test)
 {
 	map_anon(test);
@@ -152,7 +152,7 @@ static void pgtable_reclaim_two(struct kunit *test)
 	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 2);
 }
 
-/* Wherever the entry is that is left, near the hole or far, it keeps the table. */
+/* One remaining entry keeps the table, whether it is near the hole or far. */
 static void pgtable_reclaim_neighbours(struct kunit *test)
 {
 	const struct { unsigned int hole, kept; } cases[] = {
@@ -176,7 +176,7 @@ static void pgtable_reclaim_neighbours(struct kunit *test)
 	}
 }
 
-/* A marker is an entry, too. */
+/* A marker counts as an entry. */
 static void pgtable_reclaim_guard(struct kunit *test)
 {
 	u32 value;
@@ -216,7 +216,7 @@ static void pgtable_reclaim_remove(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
 }
 
-/* Punching leaves private copies where they are, truncation does not. */
+/* Punching a hole keeps private copies, truncation removes them. */
 static void pgtable_reclaim_private(struct kunit *test)
 {
 	struct reclaim_test *t = test->priv;
@@ -232,7 +232,7 @@ static void pgtable_reclaim_private(struct kunit *test)
 	expect_freed(test, PGTABLE_RECLAIMED_TRUNCATE, 1);
 }
 
-/* A table that VMAs share is kept. */
+/* A table that is shared by VMAs is kept. */
 static void pgtable_reclaim_other_vma(struct kunit *test)
 {
 	struct reclaim_test *t = test->priv;
@@ -251,7 +251,7 @@ static void pgtable_reclaim_other_vma(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_table(ADDR));
 }
 
-/* Drivers zap what is faulted in again at once. Their empty tables are counted. */
+/* Pages that drivers zap are soon faulted in again, so empty tables are only counted. */
 static void pgtable_reclaim_driver(struct kunit *test)
 {
 	struct reclaim_test *t = test->priv;
@@ -277,7 +277,7 @@ static bool scan(pmd_t *pmd, unsigned long addr)
 	       pgtable_reclaim_mm(mm, pmd, addr, PGTABLE_RECLAIM_KHUGEPAGED);
 }
 
-/* As khugepaged does it: all entries are looked at again under the locks. */
+/* Like khugepaged: all entries are checked again under the locks. */
 static void pgtable_reclaim_scan(struct kunit *test)
 {
 	struct mm_struct *mm = current->mm;
@@ -297,8 +297,8 @@ static void pgtable_reclaim_scan(struct kunit *test)
 }
 
 /*
- * The races at the top of mm/pgtable-reclaim.c: a task on another CPU punches a hole,
- * under the i_mmap lock alone, while the test has the table of the hole at hand.
+ * The races described in mm/pgtable-reclaim.c: a task on another CPU punches a hole under
+ * the i_mmap lock alone, while the test uses the table of the hole.
  */
 struct puncher {
 	struct reclaim_test *t;
@@ -320,7 +320,7 @@ static int puncher(void *arg)
 	return 0;
 }
 
-/* A table with one page, and a task that will punch it out */
+/* A table with one page, and a task that punches the page out */
 static void puncher_start(struct kunit *test, struct puncher *p)
 {
 	unsigned int cpu;
@@ -340,7 +340,7 @@ static void puncher_start(struct kunit *test, struct puncher *p)
 	count_from_here(test);
 }
 
-/* Waits for the hole, and some time more, in which grace periods could end. */
+/* Wait for the hole, and then some time in which a grace period could end. */
 static void puncher_go(struct kunit *test, struct puncher *p)
 {
 	unsigned long end = jiffies + 10 * HZ;
@@ -361,7 +361,7 @@ static void puncher_stop(struct kunit *test, struct puncher *p)
 	KUNIT_EXPECT_EQ(test, read_page(test, AT(3)), 0);
 }
 
-/* Against code that fills tables */
+/* A race with code that fills tables */
 static void pgtable_reclaim_mapped(struct kunit *test)
 {
 	struct puncher p = {};
@@ -372,7 +372,7 @@ static void pgtable_reclaim_mapped(struct kunit *test)
 	pmd = pmd_off(current->mm, ADDR);
 	KUNIT_EXPECT_EQ(test, pt_map(&map, current->mm, pmd, AT(3)), PT_MAP_TABLE);
 	puncher_go(test, &p);
-	/* Removed, and still a page table: it is freed after a grace period. */
+	/* The table was removed. It is freed after a grace period only. */
 	KUNIT_EXPECT_TRUE(test, pmd_none(pmdp_get_lockless(pmd)));
 	KUNIT_EXPECT_TRUE(test, pte_none(ptep_get_lockless(map.pte)));
 	KUNIT_EXPECT_FALSE(test, pt_lock_mapped(&map, pmd));
@@ -381,7 +381,7 @@ static void pgtable_reclaim_mapped(struct kunit *test)
 	puncher_stop(test, &p);
 }
 
-/* Against lockless walks */
+/* A race with lockless walks */
 static void pgtable_reclaim_walked(struct kunit *test)
 {
 	struct lockless_walk walk;

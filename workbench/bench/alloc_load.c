@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * alloc_load: a server's heap that is large at times, with the allocator it is run with.
+ * alloc_load: a server's heap that is large at times, with the allocator in use.
  *
  * Each of 8 rounds allocates objects of 1 KiB to 1 MiB until 1 GiB is live, touches
- * all of them, and frees all but one in 64, at random. Then there is little to do for
- * half a minute, in which an allocator gives back what is not used.
- * Prints what /proc/self/status says at the end, in "key<tab>unit<tab>figure" lines.
+ * all of them, and frees all but one in 64, at random. Then the load is low for half a
+ * minute, in which an allocator returns unused memory.
+ * Prints values of /proc/self/status at the end, as "key<tab>unit<tab>figure" lines.
  */
 #include <err.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Guest side of workbench/run/bench-costs, bench-track, bench-refs, bench-devices and evidence:
-# what cost= on the kernel's command line names. Prints, for every figure that a program gives,
+# runs what cost= on the kernel's command line names. Prints for each figure of a program
 #	COST row=KEY unit=UNIT value=N cmd=COMMAND
 # or	COST error=COMMAND TEXT
 set -u
@@ -9,7 +9,7 @@ PATH=/bench:$PATH
 thp=/sys/kernel/mm/transparent_hugepage
 mutant=/sys/kernel/debug/lockless_walk_mutant
 
-cost() { # COMMAND...
+cost() { # COMMAND...: run it and print its figures
 	"$@" >/tmp/out 2>/tmp/err || {
 		echo "COST error=$* status $?: $(tail -n 1 /tmp/err)"
 		return
@@ -20,7 +20,7 @@ cost() { # COMMAND...
 	done </tmp/out
 }
 
-# pages WHAT: what madvise() brings, and no huge pages in hugetlb's pool but with hugetlb.
+# pages WHAT: set what madvise() brings. hugetlb's pool is empty unless WHAT is hugetlb.
 pages() {
 	for size in "$thp"/hugepages-*kB/enabled; do
 		echo never >"$size"
@@ -40,9 +40,9 @@ vmpte() {
 		sed -n "s,^\(.*\) kB before\, \(.*\) kB after,reclaim/$1-before kB \1\nreclaim/$1-after kB \2,p"
 }
 
-# isolated WHAT COMMAND...: how often CPU 3 is interrupted meanwhile: as osnoise counts it,
-# and by function calls of other CPUs. Starting a tracer interrupts all CPUs, too, and
-# osnoise counts by the second.
+# isolated WHAT COMMAND...: how often CPU 3 is interrupted while COMMAND runs, in total as
+# counted by osnoise, and by function calls of other CPUs. Starting a tracer interrupts
+# all CPUs, too, and osnoise counts once per second.
 isolated() {
 	what=$1
 	shift

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_cost: what faults inside the kernel cost, and who waits for them.
+ * fault_cost: the cost of faults inside the kernel, and how long they block others.
  *
  *	fault_cost pin|populate [FILE]
- *		instructions per small page to fault in memory that was never
- *		touched: by pin_user_pages_fast(), 512 pages a call, or by
- *		MADV_POPULATE_WRITE; anonymous, or shared pages of FILE
+ *		instructions per small page to fault in untouched memory: by
+ *		pin_user_pages_fast(), 512 pages a call, or by MADV_POPULATE_WRITE;
+ *		anonymous memory, or shared pages of FILE
  *	fault_cost writer pin|populate|map|mlock
- *		the longest mmap() and munmap() of another thread, in us, while 512 MiB
- *		are faulted in by one call. That thread has a real-time priority and
- *		wakes up each ms, so that it waits for locks only.
+ *		the longest mmap() and munmap() of another thread, in us, while one call
+ *		faults in 512 MiB. That thread has a real-time priority and wakes up
+ *		each ms, so it waits for locks only.
  *	fault_cost reader readv|mem
  *		the longest process_vm_readv() of a page, or read() of it from
  *		/proc/self/mem, by such a thread, in us, while mremap() moves 512 MiB,
- *		entry by entry, and holds mmap_lock for write
+ *		entry by entry, with mmap_lock held for write
  *
- * Under -icount one nanosecond is one instruction. On x86 clearing a page is not
- * counted: it is one instruction a byte.
+ * Under -icount one nanosecond is one instruction. On x86 the clearing of pages is not
+ * counted, because it is one instruction per byte.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -123,7 +123,7 @@ static void *measure(void *what)
 	return NULL;
 }
 
-/* In a mapping of its own. The distance is no multiple of the range of a page table. */
+/* In a separate mapping. The distance is not a multiple of the range of a page table. */
 static double move(const char *what)
 {
 	char *place = reserve(3 * STALLED, read_pmd_size()), *from, *to;

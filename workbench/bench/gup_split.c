@@ -4,10 +4,10 @@
  * page-table entries, through the ioctls of CONFIG_GUP_TEST. gup_test itself
  * can only map such a folio by its PMD.
  *
- * Takes the options of gup_test that it shares (-u -a -R -m -r -n) and prints the
- * same "Time:" lines. Before and after the timing it proves that the memory is
- * what it should be: whole such folios, none of them mapped by a PMD. Fails
- * when one is not.
+ * Takes the options that it shares with gup_test (-u -a -R -m -r -n) and prints the
+ * same "Time:" lines. Before and after the timing it checks that the memory consists
+ * of whole folios of this size, and that none of them is mapped by a PMD. It fails
+ * if this is not the case.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -58,7 +58,7 @@ static long pmd_mapped_kib(void)
 	return sum;
 }
 
-/* One head page and then only tails, all in a row: one folio. */
+/* Is it one folio: a head page followed by tails, physically contiguous? */
 static void check_folio(const char *p)
 {
 	size_t n = folio_size / page_size, i;
@@ -89,8 +89,8 @@ static void check_all(const char *p, size_t size)
 }
 
 /*
- * Changing the protection of one page splits the PMD, not the folio. Changed
- * back, and written to, all entries are alike again.
+ * A change of the protection of one page splits the PMD, but not the folio. After the
+ * change is undone and the page is written to, all entries are equal again.
  */
 static void split_pmds(char *p, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pinning memory, for programs that measure it, through the ioctls of CONFIG_GUP_TEST.
+ * Pinning of memory by the ioctls of CONFIG_GUP_TEST, for programs that measure it.
  */
 #ifndef _GUP_UTIL_H
 #define _GUP_UTIL_H
@@ -9,7 +9,7 @@
 #include <mm/gup_test.h>
 #include "pt_util.h"
 
-/* Pins are released before it returns. Returns how long pinning took, in ns. */
+/* Pins and unpins the memory. Returns the time of pinning, in ns. */
 static inline uint64_t pin(char *p, size_t size, size_t pages_a_call)
 {
 	struct gup_test test = {

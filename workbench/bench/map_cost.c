@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * map_cost fault|mprotect|mremap|zap|fork: instructions per small page that the
- * kernel takes to fault it in, to change its protection, to move it, to zap it, to
- * copy its entry for a child. Under -icount one nanosecond is one instruction.
+ * map_cost fault|mprotect|mremap|zap|fork: instructions of the kernel per small page
+ * to fault it in, to change its protection, to move it, to zap it, or to copy its
+ * entry for a child. Under -icount one nanosecond is one instruction.
  *
- * On x86 clearing a page is not counted with its fault: it is one instruction a
- * byte, and says nothing about page tables. The smallest of several runs counts, as
- * the timer interrupts the others.
+ * On x86 the clearing of a page is not counted with its fault: it takes one instruction
+ * per byte, and tells nothing about page tables. The smallest of several runs counts,
+ * because timer interrupts disturb the others.
  */
 #define _GNU_SOURCE
 #include "pt_util.h"
@@ -57,7 +57,7 @@ static uint64_t do_mprotect(void)
 	return (now_ns() - start) / 2;
 }
 
-/* To another offset in its page table, so that it is entries that move, not tables. */
+/* Move to another offset in the page table, so that entries are moved, not tables. */
 static uint64_t do_mremap(void)
 {
 	char *to = mmap(NULL, len + 2 * ALIGN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -98,7 +98,7 @@ static uint64_t do_fork(void)
 	if (!child)
 		_exit(0);
 	waitpid(child, NULL, 0);
-	/* Else the next touch() copies every page. */
+	/* Otherwise the next touch() would copy each page. */
 	zap();
 	return end - start;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest side of workbench/run/bench-memmap: run.sh of a guest. Prints what
-# memmap_cost prints, each line with "MEMMAP " in front of it.
+# Guest side of workbench/run/bench-memmap, the run.sh of that guest. Prints the output
+# of memmap_cost with "MEMMAP " before each line.
 set -u
 
 [ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * memmap_cost: how long changes of the memmap take, which wait for those who
- * may still look at it.
+ * memmap_cost: the time of changes of the memmap, which wait for readers that may
+ * still access it.
  *
- *	memmap_cost list N	N huge pages by nr_hugepages, then none
- *	memmap_cost single N	N huge pages as surplus, each on its own
- *	memmap_cost offline	a block of memory offline, then online
+ *	memmap_cost list N	allocate N huge pages by nr_hugepages, then free them
+ *	memmap_cost single N	allocate N surplus huge pages, each on its own
+ *	memmap_cost offline	offline a block of memory, then online it
  *
- * Each nine times, in an idle guest and with a thread on each CPU that maps,
+ * Each runs nine times, in an idle guest and with a thread on each CPU that maps,
  * touches and unmaps memory. Prints "key<tab>unit<tab>median (least to most)"
- * lines: milliseconds, and the RCU grace periods that began meanwhile, if the
- * kernel can tell (CONFIG_RCU_TRACE).
+ * lines: milliseconds, and the number of RCU grace periods that began meanwhile, if
+ * the kernel reports it (CONFIG_RCU_TRACE).
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -71,7 +71,7 @@ static unsigned long read_ulong(const char *path)
 	return n;
 }
 
-/* ---- Grace periods, and other work. ---- */
+/* ---- Grace periods, and background work. ---- */
 
 static bool can_count(void)
 {
@@ -102,7 +102,7 @@ static unsigned int trace_end(void)
 	while (fgets(line, sizeof(line), f)) {
 		size_t len = strlen(line);
 
-		/* Of the flavour rcu_preempt, or rcu_sched: the real ones. */
+		/* Flavours rcu_preempt and rcu_sched only: the normal grace periods. */
 		if (strstr(line, "rcu_grace_period: rcu_") && len > 7 &&
 		    !strcmp(line + len - 7, " start\n"))
 			n++;
@@ -123,7 +123,7 @@ static void *busy(void *unused)
 	return unused;
 }
 
-/* ---- What is measured: before() and after() are not. ---- */
+/* ---- Operations. before() and after() are not measured. ---- */
 
 static unsigned long nr;
 static char state[64];
@@ -184,7 +184,7 @@ static void find_block(void)
 	errx(1, "no memory can be offlined");
 }
 
-/* ---- Repeated. ---- */
+/* ---- Repetitions. ---- */
 
 static int compare(const void *a, const void *b)
 {

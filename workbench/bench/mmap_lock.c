@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mmap_lock: how often it is taken, and what that costs threads of one process.
+ * mmap_lock: how often it is taken, and its cost for the threads of one process.
  *
  *	mmap_lock count
- *		how often mmap_lock is acquired while 1 GiB that was never touched is
- *		pinned, 512 pages a call, as a tracepoint counts it
+ *		the number of times that mmap_lock is taken while 1 GiB of untouched
+ *		memory is pinned, 512 pages a call, as counted by a tracepoint
  *	mmap_lock threads RUNS
- *		time for each page while 4 threads pin memory that was never touched, 512
- *		pages a call; alone, and while a fifth one maps and unmaps 1 MiB all the
+ *		time per page while 4 threads pin untouched memory, 512 pages a call:
+ *		alone, and while a fifth thread maps and unmaps 1 MiB all the
  *		time
  *
  * Prints "KEY UNIT VALUE", a line for each run.
@@ -49,7 +49,7 @@ static void count(void)
 	write_to(TRACING "set_event_pid", pid);
 	write_to(TRACING "trace", "");
 	write_to(TRACING "events/mmap_lock/" EVENT "/enable", "1");
-	/* The event works: this takes the lock. */
+	/* Check that the event works: munmap() takes the lock. */
 	munmap(map_at(NULL, MB), MB);
 	if (!events())
 		errx(1, "no event");

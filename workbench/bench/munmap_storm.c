@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * munmap_storm: how much memory waits in page tables that RCU has yet to free.
+ * munmap_storm: how much memory of page tables waits for RCU to free it.
  *
  *	munmap_storm small|thp SECONDS
  *
- * A process on each CPU but the first maps memory, one page table for each page
- * of it (small), or one deposited table for each THP (thp), and unmaps it, over
- * and over. On the first CPU one process pins 64 MiB a call all the time, and
- * this one looks at nr_page_table_pages every few milliseconds.
+ * On each CPU except the first, a process maps and unmaps memory in a loop, with one
+ * page table for each page (small), or one deposited table for each THP (thp). On
+ * the first CPU one process pins 64 MiB a call all the time, and this process reads
+ * nr_page_table_pages every few milliseconds.
  *
- * Unfreed is what is counted beyond the start, less what is surely mapped:
- * tables in the middle of an munmap() count as unfreed. What the kernel counts
- * lags by up to a few hundred KiB.
+ * Unfreed is the increase of that counter since the start, minus the tables that are
+ * surely mapped. Tables in the middle of an munmap() count as unfreed. The counter
+ * of the kernel lags by up to a few hundred KiB.
  *
- * A table that is unhooked waits for the grace period that is on, and for the
- * next one. So no more can wait than is unmapped in twice the longest one: that
- * is printed as the bound. Prints "key<tab>unit<tab>figure" lines.
+ * An unhooked table waits for the current grace period and for the next one. So at
+ * most as much can wait as is unmapped in twice the longest grace period, which is
+ * printed as the bound. Prints "key<tab>unit<tab>figure" lines.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -38,14 +38,14 @@
 #include <mm/gup_test.h>
 #include "pt_util.h"
 
-#define TABLES		64	/* a process maps at a time */
+#define TABLES		64	/* that a process maps at a time */
 #define MAX_CPUS	64
 #define MAX_SAMPLES	100000
 #define SAMPLE_US	3000
 #define PINNED		(64 * MB)
-#define STALL_SECONDS	"3"	/* the least that the kernel takes */
+#define STALL_SECONDS	"3"	/* the minimum that the kernel accepts */
 
-/* Of one process, in a cache line of its own. */
+/* Counters of one process, in a separate cache line. */
 struct worker {
 	unsigned long mapped, unmapped;
 } __attribute__((aligned(64)));
@@ -80,7 +80,7 @@ static void *map(size_t size, int flags)
 
 /* ---- The processes of the storm. ---- */
 
-/* A child on this CPU that ends with its parent; 0 in the child. */
+/* Start a child on this CPU that ends with its parent. Returns 0 in the child. */
 static pid_t start(int cpu)
 {
 	pid_t pid = fork();
@@ -136,7 +136,7 @@ static void pin_all(void)
 	}
 }
 
-/* ---- What is seen of it. ---- */
+/* ---- Samples. ---- */
 
 static unsigned long table_pages(void)
 {
@@ -154,7 +154,7 @@ static unsigned long table_pages(void)
 	return n;
 }
 
-/* Tables that are unhooked and not freed, now. What maps more meanwhile counts. */
+/* Tables that are unhooked and not yet freed. Tables mapped during the read count, too. */
 static long unfreed(long before)
 {
 	struct sample *s = &sample[nr_samples++];
@@ -169,7 +169,7 @@ static long unfreed(long before)
 	return (long)table_pages() - before - mapped;
 }
 
-/* The most of them at any time while the storm lasts. */
+/* The maximum of unfreed tables during the storm. */
 static long watch(long before, double seconds)
 {
 	double end = now() + seconds;
@@ -185,7 +185,7 @@ static long watch(long before, double seconds)
 	return peak;
 }
 
-/* The most tables that were unmapped in any stretch of so many seconds. */
+/* The most tables that were unmapped within any interval of this length. */
 static unsigned long most_unmapped(double seconds)
 {
 	unsigned long most = 0;
@@ -199,7 +199,7 @@ static unsigned long most_unmapped(double seconds)
 	return most;
 }
 
-/* ---- What RCU says. ---- */
+/* ---- RCU events. ---- */
 
 struct rcu {
 	double longest_gp;
@@ -276,7 +276,7 @@ static int stalls(void)
 	return n;
 }
 
-/* ---- All of it. ---- */
+/* ---- Start and report. ---- */
 
 static void start_storm(pid_t *pid, int cpus, bool thp)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pin_devices: what it costs to have memory pinned for devices.
+ * pin_devices: the cost of pinning memory for devices.
  *
  *	pin_devices iommufd MIB 4K|split|64K|THP|hugetlb
  *		map it into the mock domain of IOMMUFD
  *	pin_devices vfio MIB 4K|split|64K|THP|hugetlb
- *		map it for an IOMMU, by a container of VFIO, type 1. The device is that
- *		which QEMU calls edu.
+ *		map it for an IOMMU, by a container of VFIO, type 1. The device is
+ *		QEMU's "edu".
  *	pin_devices rdma MIB 4K|split|64K|THP|hugetlb
  *		register it with rxe, on the loopback device
  *
- * Prints a figure for workbench/bench/cost.sh: instructions, as under -icount one
- * nanosecond is one instruction. The least of several runs.
+ * Prints a figure for workbench/bench/cost.sh: instructions, because under -icount one
+ * nanosecond is one instruction. It is the least of several runs.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -85,7 +85,7 @@ static void iommufd_unmap(int fd, char *p, size_t size)
 	DO_IOCTL(fd, IOMMU_IOAS_UNMAP, &unmap);
 }
 
-/* Give the device to vfio-pci. Returns its group. */
+/* Bind the device to vfio-pci. Returns its group. */
 static int vfio_group(void)
 {
 	char path[512], text[64];
@@ -156,7 +156,7 @@ static char *add_attr(char *p, int type, const char *text)
 	return p + NLA_ALIGN(attr->nla_len);
 }
 
-/* What "rdma link add rxe0 type rxe netdev lo" does. */
+/* Same as "rdma link add rxe0 type rxe netdev lo" */
 static void rdma_add_link(void)
 {
 	struct {
@@ -190,7 +190,7 @@ static void rdma_add_link(void)
 
 static uint32_t pd, mr;
 
-/* A command of the older interface of verbs. @cmd begins with the address of @resp. */
+/* A command of the old verbs interface. @cmd begins with the address of @resp. */
 static void verbs(int fd, uint32_t command, void *cmd, size_t size, void *resp, size_t resp_size)
 {
 	struct { struct ib_uverbs_cmd_hdr header; char cmd[64]; } msg = {

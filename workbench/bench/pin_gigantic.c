@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pin_gigantic FILE: instructions to pin a page of 1 GiB, FILE on hugetlbfs, in one call;
- * as a range, or as an array of pages where the kernel has no ranges.
+ * pin_gigantic FILE: instructions to pin a page of 1 GiB in one call. FILE is on hugetlbfs.
+ * The page is pinned as a range, or as an array of pages if the kernel has no ranges.
  *
- * The page is mapped many times, as the kernel's clock has microseconds. Under -icount
- * one of them is 1000 instructions.
+ * The page is mapped many times, because the clock has a resolution of microseconds. Under
+ * -icount a microsecond is 1000 instructions.
  */
 #define _GNU_SOURCE
 #include <sys/ioctl.h>

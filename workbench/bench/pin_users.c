@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pin_users: what it costs callers of GUP to have memory pinned.
+ * pin_users: the cost of pinned memory for callers of GUP.
  *
  *	pin_users register 4K|64K|THP|hugetlb
  *		instructions to register a buffer of 64 MiB with io_uring
  *	pin_users read KIB 4K|64K|THP|hugetlb FILE
- *		instructions of a direct read of so much of FILE, in one call
+ *		instructions of a direct read of KIB of FILE, in one call
  *	pin_users count KIB 4K|64K|THP|hugetlb FILE
- *		how many calls of GUP and how many bios that read takes, as kprobes count
- *		them. Prints "KEY UNIT VALUE" lines for workbench/bench/cost.sh.
+ *		the number of GUP calls and bios of that read, as counted by kprobes.
+ *		Prints "KEY UNIT VALUE" lines for workbench/bench/cost.sh.
  *
- * All of the memory is there. Which folios madvise() brings is set in sysfs.
- * Under -icount one nanosecond is one instruction. The least of several runs.
+ * All of the memory is populated. sysfs selects the folio size that madvise() brings.
+ * Under -icount one nanosecond is one instruction. Prints the least of several runs.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include "pin_util.h"
 
-/* Of linux/io_uring.h, which does not go with the headers of the base's tools. */
+/* From linux/io_uring.h, which is not among the headers of the base's tools. */
 #define IORING_REGISTER_BUFFERS		0
 #define IORING_UNREGISTER_BUFFERS	1
 #define IORING_PARAMS_SIZE		120
@@ -56,7 +56,7 @@ static int open_direct(const char *file)
 	return fd;
 }
 
-/* A probe of @function, if the kernel has it. */
+/* Set a probe on @function, if the kernel has this function. */
 static int probe(const char *name, const char *function)
 {
 	int fd = open(TRACING "kprobe_events", O_WRONLY | O_APPEND);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the programs that measure callers of GUP have in common.
+ * Shared by the programs that measure callers of GUP.
  */
 #ifndef _PIN_UTIL_H
 #define _PIN_UTIL_H
@@ -13,7 +13,7 @@
 #define MAP_HUGETLB	0x40000
 #endif
 
-/* Split the huge pages of @p into small ones, which stay next to each other. */
+/* Split the huge pages of @p into small pages, which stay contiguous. */
 static inline void split_huge(char *p, size_t size)
 {
 	char range[64];
@@ -23,8 +23,8 @@ static inline void split_huge(char *p, size_t size)
 }
 
 /*
- * Memory that is there. Which folios madvise() brings is set in sysfs. No neighbours are
- * next to each other in memory, unless they are of one folio, or "split".
+ * Populated memory. sysfs selects the folio size that madvise() brings. Adjacent pages
+ * are not physically contiguous, except within a folio or with "split".
  */
 static inline char *memory(const char *what, size_t size)
 {

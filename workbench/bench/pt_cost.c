@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pt_cost: what pins, THP collapses and hugetlb unshares cost everybody else.
+ * pt_cost: the cost of pins, THP collapses and hugetlb unshares for everybody else.
  *
- *	pt_cost irqsoff MIB...	the longest stretch with interrupts off while so
- *				many MiB are pinned in one call; 0: nobody pins
+ *	pt_cost irqsoff MIB...	the longest time with interrupts off while this much
+ *				memory is pinned in one call; 0: no pins
  *	pt_cost collapse [idle]	512 times MADV_COLLAPSE of 2 MiB: function-call
  *				interrupts, TLB shootdowns, time
  *	pt_cost unshare [idle]	64 times the last sharer of a hugetlb PMD table
- *				goes: the same
- *	pt_cost khugepaged	wait until khugepaged has made 512 huge pages
+ *				unmaps it: the same figures
+ *	pt_cost khugepaged	wait until khugepaged has collapsed 512 huge pages
  *	pt_cost thp munmap|exit|dontneed
  *				1 GiB of THP is unmapped by one munmap(), by the
  *				end of the process, or by 512 calls of madvise():
  *				instructions, RCU callbacks that this queues, and
  *				instructions of all callbacks that run afterwards
  *
- * Prints "key<tab>unit<tab>figure" lines. Threads of this process are busy on
- * all other CPUs meanwhile, so that TLBs there have to be flushed, too; with
- * "idle" it has no other threads, and the keys end in the number of CPUs. Only
- * the system calls that the key names are counted and timed, not what prepares
- * them. "-other" are those among the interrupts that the system calls did not
- * send: the scheduler's and the clock's, on all CPUs. Times are those of a
- * guest whose nanosecond is an instruction.
+ * Prints "key<tab>unit<tab>figure" lines. Threads of this process keep all other
+ * CPUs busy meanwhile, so that their TLBs have to be flushed, too. With "idle" there
+ * are no other threads, and the keys end in the number of CPUs. Only the system
+ * calls that the key names are counted and timed, without their preparation.
+ * "-other" counts interrupts that the system calls did not send: those of the
+ * scheduler and of the clock, on all CPUs. Times are those of a guest in which one
+ * nanosecond is one instruction.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -49,8 +49,8 @@
 #define FOLL_WRITE	0x01
 #define REPEATS		5
 /*
- * Longer than any pin takes, to meet every timer of the kernel. Not asleep:
- * QEMU under -icount may not wake up from that on a busy machine.
+ * Longer than any pin, so that every timer of the kernel runs. Do not sleep: QEMU
+ * under -icount may not wake up from that on a busy machine.
  */
 #define IDLE_NS		300000000
 #define PM_PFN		((1ULL << 55) - 1)
@@ -59,7 +59,7 @@
 #define COLLAPSES_A_MAP	64
 #define UNSHARES	64
 
-/* What is counted: of all CPUs, since boot. */
+/* Counters of all CPUs, since boot. */
 struct count {
 	unsigned long cal, tlb;
 	uint64_t ns;
@@ -86,7 +86,7 @@ static void *busy(void *cpu)
 	return NULL;
 }
 
-/* This thread has CPU 0. Returns how many CPUs have one. */
+/* This thread runs on CPU 0. Returns the number of busy CPUs. */
 static int start_busy(pthread_t *thread)
 {
 	int cpus = idle ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
@@ -142,7 +142,7 @@ static void look(struct count *c)
 	c->ns = now_ns();
 }
 
-/* Trace who else sends function calls, while tracing is on. */
+/* Trace function calls that others send while tracing is on. */
 static void watch_others(void)
 {
 	char filter[64];
@@ -269,7 +269,7 @@ static void read_at(const char *file, void *buf, size_t len, off_t pos)
 	close(fd);
 }
 
-/* A page that two processes map through one table counts as mapped once. */
+/* A page that two processes map through one table has a mapcount of one. */
 static void check_shared(const char *p)
 {
 	uint64_t map, mapcount;
@@ -282,7 +282,7 @@ static void check_shared(const char *p)
 		errx(1, "the hugetlb table is not shared: %ju mappings", (uintmax_t)mapcount);
 }
 
-/* Another process that has touched what we have, and keeps it mapped. */
+/* Fork a process that touches the memory and keeps it mapped. */
 static pid_t fork_sharer(volatile char *p)
 {
 	int ready[2];
@@ -355,7 +355,7 @@ static unsigned long longest_us(void)
 	return strtoul(text, NULL, 10);
 }
 
-/* Where the longest stretch began and ended, for whoever reads the console. */
+/* Print where the longest section began and ended, for readers of the console. */
 static void show_where(void)
 {
 	FILE *f = fopen(TRACING "trace", "r");
@@ -439,7 +439,7 @@ static void unmap_thps(struct thp_run *run, char *p)
 	run->ns[1] = now_ns();
 }
 
-/* The process that has the huge pages. */
+/* The process that maps the huge pages. */
 static void thp_process(struct thp_run *run)
 {
 	char *p = reserve(GB, 2 * MB), c = 0;
@@ -469,7 +469,7 @@ static void next(int to, int from)
 
 /*
  * Unmap the huge pages of a process. With @event, trace that RCU event of the
- * process, or of all; callbacks run within the time that passes at the end.
+ * process, or of all. Callbacks run in the pause at the end.
  */
 static void thp_once(struct thp_run *run, const char *event, bool all)
 {
@@ -540,7 +540,7 @@ static double event_time(const char *event)
 	return strtod(p, NULL);
 }
 
-/* Of all that callbacks do, in ms, from when rcu_do_batch() begins until it ends. */
+/* The time of all callbacks in ms: from the start of rcu_do_batch() to its end. */
 static double thp_callback_ms(struct thp_run *run)
 {
 	double start = 0, sum = 0;

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pt_reclaim WHAT: how much of its page tables a process keeps when their pages are
- * gone, and what giving them back costs.
+ * pt_reclaim WHAT: how many page tables a process keeps after their pages were given
+ * back, and the cost of freeing them.
  *
  * all, dontneed-4K, dontneed-64K, punch, truncate, remove, free, shared: touches one
- * page (dontneed-64K: all pages) in each 2 MiB of a large range, gives the pages
- * back in this way, and prints VmPTE after it in percent of VmPTE before. free is
- * MADV_FREE, then MADV_PAGEOUT, then one pass of khugepaged. shared is a file that
- * 64 processes map.
+ * page (dontneed-64K: all pages) in each 2 MiB of a large range, gives the pages back
+ * in the named way, and prints VmPTE after that in percent of VmPTE before. free means
+ * MADV_FREE, then MADV_PAGEOUT, then one pass of khugepaged. shared is a file that 64
+ * processes map.
  *
  * cost-punch, cost-refill, cost-dontneed-64K, cost-munmap: prints instructions per
  * small page (under -icount one nanosecond is one). cost-refill punches 2 MiB and
- * touches all of it again, without clearing the pages on x86.
+ * touches all of it again. On x86 the clearing of pages is not counted.
  */
 #define _GNU_SOURCE
 #include "pt_util.h"
 
 #define STRIDE		(2 * MB)
-/* As far as an address space of 32 bits, and tables that are large beside others, go. */
+/* PTE tables must dominate VmPTE. 32-bit address spaces limit the range. */
 #define RANGE		(sizeof(long) == 8 ? 4096 * MB : 1024 * MB)
 #define ALL		(sizeof(long) == 8 ? 16384 * MB : 1024 * MB)
 #define SHARED		(RANGE / 4)
@@ -121,7 +121,7 @@ static void left_of_anon(const char *what)
 	unsigned long before;
 	char *p;
 
-	/* All of it is touched: no more than a small guest has. */
+	/* All of it is touched, so it must fit in a small guest. */
 	if (!strcmp(what, "dontneed-64K"))
 		range = 1280 * MB;
 	p = map_small(range);
@@ -254,7 +254,7 @@ static uint64_t cost_munmap(size_t *pages)
 	return now_ns() - start;
 }
 
-/* The least of several runs: the timer interrupts the others. */
+/* The smallest of several runs, because timer interrupts disturb the others. */
 static void cost(uint64_t (*measure)(size_t *pages))
 {
 	uint64_t least = UINT64_MAX;

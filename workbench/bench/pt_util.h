@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the programs that measure page-table walks have in common.
+ * Shared by the programs that measure page-table walks.
  */
 #ifndef _PT_UTIL_H
 #define _PT_UTIL_H
@@ -23,7 +23,7 @@
 #define CSD_QUEUE	TRACING "events/csd/csd_queue_cpu/"
 #define MB		((size_t)1 << 20)
 
-/* Of a trace event: it is of an interrupt, or of what runs at the end of one. */
+/* Flags of a trace event: it happened in an interrupt, or in a softirq. */
 #define IN_IRQ		(0x08 | 0x10)
 
 static inline void write_to(const char *file, const char *text)
@@ -82,7 +82,7 @@ static inline char *reserve(size_t size, size_t align)
 	return (char *)(((uintptr_t)p + align - 1) & -align);
 }
 
-/* Where QEMU runs CPUs in turns (-icount), this passes the turn on. */
+/* With -icount QEMU runs CPUs in turn, and this passes the turn on. */
 static inline void pause_cpu(void)
 {
 #if defined(__x86_64__)
@@ -113,7 +113,7 @@ static inline void fill_small(char *p, size_t size)
 		p[i] = 1;
 }
 
-/* A child that runs @begin, if there is one, and then stays until it is ended. */
+/* Fork a child that calls @begin, if it is set, and then runs until it is killed. */
 static inline pid_t start_child(void (*begin)(void *arg), void *arg)
 {
 	int ready[2];

@@ -4,12 +4,12 @@
  *
  *	ref_hold migrate|split|ksm|cma idle|walked
  *
- * Memory is migrated between two nodes by move_pages(), split from huge pages
- * into small ones, merged by KSM, or is in the way of an allocation from CMA.
- * Idle: nobody else uses it. Walked: four threads a CPU try to pin it all the
- * time, and never get it: it is shared with a child, so a read-only pin would
- * have to unshare it first, and FOLL_NOFAULT forbids that. GUP-fast takes the
- * references, sees that, and drops them; nobody ever holds one on purpose.
+ * Memory is migrated between two nodes by move_pages(), split from huge pages into
+ * small ones, merged by KSM, or occupies a range that is allocated from CMA. Idle:
+ * nobody else uses it. Walked: four threads per CPU try to pin it all the time, and
+ * never succeed. It is shared with a child, so a read-only pin would have to unshare
+ * it first, which FOLL_NOFAULT forbids. GUP-fast takes the references, detects that,
+ * and drops them. No other references are taken.
  *
  * Prints "key<tab>unit<tab>figure": how many of 1000 tries failed.
  */
@@ -44,7 +44,7 @@ static char *area, *elsewhere;
 static size_t area_size;
 static volatile bool walked;
 
-/* ---- Those who try to pin ---- */
+/* ---- Threads that try to pin ---- */
 
 static void *try_to_pin(void *arg)
 {
@@ -80,7 +80,7 @@ static void start_walkers(void)
 
 /* ---- Memory that is shared with a child ---- */
 
-/* It must not be pinned before it is shared: map and fill it somewhere else. */
+/* Map and fill it elsewhere, because it must not be pinned before it is shared. */
 static pid_t fill(int advice)
 {
 	pid_t child;
@@ -151,7 +151,7 @@ static void print_failed(const char *what, unsigned long failed, unsigned long t
 	       failed * 1000. / tries);
 }
 
-/* ---- What is tried ---- */
+/* ---- Operations ---- */
 
 static void migrate(void)
 {
@@ -241,7 +241,7 @@ static unsigned long cma_number(const char *name)
 	return n;
 }
 
-/* All of the area in pieces; which of them fail says the trace. */
+/* Allocate all of the area in pieces. The trace tells which of them fail. */
 static void cma(void)
 {
 	unsigned long i, pieces = cma_number("count") / CMA_PIECE, failed, done = 0;

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Guest side of workbench/run/bench: for every row of the table run gup_test on
-# memory of the kind its key names, check that it was of that kind, and print
+# Guest side of workbench/run/bench. For each row of the table it runs gup_test on
+# memory of the kind that the key names, checks that the memory is of that kind, prints
 #	BENCH row=KEY pages=N us=A,B,C cmd=COMMAND; STATE
 # or	BENCH figure=KEY unit=UNIT value=N cmd=COMMAND
 # or	BENCH error=KEY TEXT
-# Nothing else runs meanwhile: no khugepaged scan, no other process. With bench=gup on
-# the kernel's command line it ends after gup/.
+# Nothing else runs meanwhile: no khugepaged scan and no other process. With bench=gup
+# on the kernel's command line it ends after the rows of gup/.
 set -u
 thp=/sys/kernel/mm/transparent_hugepage
 repeats=5
@@ -21,7 +21,7 @@ set_thp() { # KiB of the only size allowed, 0 for none
 	[ "$1" = 0 ] || echo always >"$thp/hugepages-$1kB/enabled"
 }
 
-# stats: "NAME COUNT" of every size's successful and failed large allocations.
+# stats: "NAME COUNT" of successful and failed large allocations of each size.
 stats() {
 	for d in "$thp"/hugepages-*kB; do
 		for s in anon_fault_alloc anon_fault_fallback shmem_alloc; do
@@ -30,10 +30,10 @@ stats() {
 	done
 }
 
-# wrong KiB MiB: say what grew between /tmp/before and /tmp/after that should
-# not have, or did not grow as it should. Stacks and heaps of the programs here
-# add a few folios to those of the memory measured; but none may have failed. A
-# 32-bit mmap() does not align: the ends of the memory are small pages there.
+# wrong KiB MiB: print counters that did not grow as they should between /tmp/before
+# and /tmp/after. Stacks and heaps of the programs may add a few folios to those of
+# the measured memory, but no allocation may have failed. A 32-bit mmap() does not
+# align, so the memory has small pages at its ends there.
 wrong() {
 	awk -v kib="$1" -v mib="$2" -v ends="$unaligned" '
 		NR == FNR { before[$1] = $2; next }
@@ -47,7 +47,7 @@ wrong() {
 row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
 	key=$1 flag=$2 n=$3 size=$4 kib=$5 mib=$6 alias=''
 	shift 6
-	# A kernel that has no ranges pins an array of pages.
+	# A kernel without ranges pins an array of pages.
 	if [ "$flag" = -R ]; then
 		alias=' (-a without ranges)'
 		[ $has_ranges = 1 ] || flag=-a
@@ -70,7 +70,7 @@ row() { # KEY FLAG PAGES_A_CALL SIZE THP MIB PROGRAM...
 	status=$?
 	stats >/tmp/after
 	rm -f /tmp/shmem
-	# kselftest's print puts its "# " before the line feed, too.
+	# kselftest prints its "# " before the line feed, too.
 	us=$(sed -n 's/.*Time: get:\([0-9]*\) put:[0-9]* us\(# \)*$/\1/p' /tmp/out)
 	bad=$(wrong "$kib" "$mib")
 	count=$(echo "$us" | grep -c .)

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * walk_track: whom it interrupts to change page tables, while others walk them.
+ * walk_track: which CPUs are interrupted to change page tables while others walk them.
  *
  *	walk_track collapse nobody|one|all|others
- *			1 GiB of small pages becomes huge pages by MADV_COLLAPSE,
- *			while nobody, one other CPU, or all other CPUs walk the
- *			page tables of this process; or those of another one
+ *			MADV_COLLAPSE turns 1 GiB of small pages into huge pages, while
+ *			nobody, one other CPU, or all other CPUs walk the page tables
+ *			of this process, or all walk those of another one
  *	walk_track munmap	1 GiB of huge pages is unmapped
  *	walk_track pin		256 MiB of small pages are pinned, 8 pages a call
- *	walk_track pin60	60 threads on as many CPUs pin the same 8 MiB, 8 pages
- *				a call, at once
+ *	walk_track pin60	60 threads on as many CPUs pin the same 8 MiB at once, 8
+ *				pages a call
  *
- * Prints "key<tab>unit<tab>figure" lines. A CPU that does not walk is busy.
+ * Prints "key<tab>unit<tab>figure" lines. CPUs that do not walk are busy.
  *
- * A walk is a pin of 512 pages by gup_test, and the next follows at once. On
- * POWER it is a fault, because what is tracked there is hash_page_mm(): pages
- * are read, given back, and read again.
+ * A walk is a pin of 512 pages by gup_test, and the next one follows at once. On
+ * POWER it is a fault, because hash_page_mm() is tracked there: pages are read, given
+ * back, and read again.
  *
- * Interrupts are what this thread itself sent, as the tracepoint csd_queue_cpu
- * says, by the function that they run on the other CPU: TLB flushes, those of
- * the scheduler, and the rest, which is for walks.
+ * The tracepoint csd_queue_cpu gives the interrupts that this thread sent, by the
+ * function that runs on the other CPU: TLB flushes, those of the scheduler, and
+ * the rest, which is for walks.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -55,7 +55,7 @@
 static volatile bool stop;
 static atomic_int started;
 
-/* ---- Others ---- */
+/* ---- Threads on other CPUs ---- */
 
 static void walk_by_pins(char *p, size_t size)
 {
@@ -75,7 +75,7 @@ static void walk_by_pins(char *p, size_t size)
 	close(gup);
 }
 
-/* By reading: nothing is allocated, so most of it is the faults. */
+/* Walk by reads of memory. They allocate no pages, so faults take most of the time. */
 static void walk_by_faults(volatile char *p, size_t size)
 {
 	for (started++; !stop; ) {
@@ -109,7 +109,7 @@ static void *busy(void *cpu)
 	return NULL;
 }
 
-/* CPUs from 1 on, @walkers of them walking. This thread has CPU 0. */
+/* Start threads on CPUs from 1 on, @walkers of which walk. This thread has CPU 0. */
 static void start_others(long walkers)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -190,7 +190,7 @@ static void count_sent(struct count *c)
 		c->walks, c->tlb, c->sched);
 }
 
-/* What the kernel says of it, for whoever reads the console. */
+/* Print the kernel's statistics of waits, for readers of the console. */
 static void show_waits(void)
 {
 	FILE *f = fopen("/sys/kernel/debug/lockless_walk_wait", "r");
@@ -210,7 +210,7 @@ static void print_count(const char *what, const char *who, struct count *c)
 		printf("track/%s%s-time\tMinsn\t%.3f\n", what, who, c->ns / 1e6);
 }
 
-/* ---- What is measured ---- */
+/* ---- Measurements ---- */
 
 static void collapse(const char *who)
 {
@@ -224,7 +224,7 @@ static void collapse(const char *who)
 	if (!strcmp(who, "others"))
 		child = start_child(start_walkers, (void *)(intptr_t)(cpus - 1));
 	start_others(!strcmp(who, "one") ? 1 : !strcmp(who, "all") ? cpus - 1 : 0);
-	stop = child;	/* this mm has been on all CPUs, and leaves them to the other */
+	stop = child;	/* this mm has run on all CPUs; only the child uses them now */
 	prepare_to_count();
 	for (size_t done = 0; done < ALL; done += A_MAP) {
 		fill_small(p, A_MAP);
@@ -263,7 +263,7 @@ static void unmap(void)
 	print_count("munmap-thp", "", &count);
 }
 
-/* Pin @size bytes, PAGES_A_CALL at a time; returns the time that it takes in us. */
+/* Pin @size bytes, PAGES_A_CALL pages at a time. Returns the time in us. */
 static uint64_t pin_all(char *p, size_t size)
 {
 	int gup = open("/sys/kernel/debug/gup_test", O_RDWR);
@@ -313,7 +313,7 @@ static void *pin_some(void *arg)
 	return NULL;
 }
 
-/* Times are of all CPUs together, where they run in turns. */
+/* Times are sums over all CPUs, because QEMU runs them in turn. */
 static void pin_by_threads(void)
 {
 	struct pinner pinner[THREADS];

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# base-walker.sh GUP.c: print the walker of an unpatched mm/gup.c, function by
-# function, so that it can be compiled next to ours.
+# base-walker.sh GUP.c: print the functions of the walker in an unpatched mm/gup.c, so
+# that they can be compiled next to our walker.
 set -eu
 
 awk '

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The walker of the unpatched kernel, against the same shims as ours: what ours
- * is compared with, and measured against. The Makefile takes it from the base
- * tree when it builds.
+ * The walker of the unpatched kernel, built with the same shims. Tests compare our
+ * walker with it, and benchmarks measure against it. The Makefile extracts it from
+ * the base tree.
  */
 #include "harness.h"
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench [ROUNDS [MEMORY [ROW]]]: nanoseconds (and cycles, where they can be
- * counted) per page of the unpatched walker, of ours, and of two lower bounds: a
- * loop that reads every entry and stores the page, and one that also takes
- * references. MEMORY "all" is every kind of it; ROW is a part of the key.
+ * bench [ROUNDS [MEMORY [ROW]]]: nanoseconds per page (and cycles, if they can be
+ * counted) of the unpatched walker, of ours, and of two lower bounds. One of them
+ * is a loop that reads each entry and stores the page, the other one also takes
+ * references. MEMORY "all" selects every kind of memory. ROW is a part of the key.
  *
- * One process, the same tables, the same pages. In a round each of the four
- * runs once, in turn; a figure is the median over the rounds, the spread is
- * what lies between the quartiles, in percent of the median. A measurement in
- * which a thread had to leave its CPU to another program is made again.
+ * All run in one process on the same tables and the same pages. In each round each
+ * of the four runs once, in turn. A figure is the median over the rounds. The spread
+ * is the distance of the quartiles, in percent of the median. A measurement is
+ * repeated if a thread had to leave its CPU to another program.
  *
- * Rows "track/..." are of our walker alone: as it is, with its walks tracked,
- * and with its walks counted for the process, 8 pages a call. Rows "bvec/walk/..." are
- * of a walk whose pages become bvecs, as block I/O does it: the unpatched walker and ours
- * by an array, ours by ranges. "bvec/fill/..." are the bvecs alone: array, ranges.
+ * Rows "track/..." measure our walker alone, with 8 pages a call: as it is, with its
+ * walks tracked, and with walks counted per process. Rows "bvec/walk/..." measure a walk
+ * whose pages become bvecs, as in block I/O: the unpatched walker and ours by an array,
+ * and ours by ranges. Rows "bvec/fill/..." measure the bvecs alone: array, ranges.
  */
 #define _GNU_SOURCE
 #include <linux/perf_event.h>
@@ -47,17 +47,17 @@ int harness_walkers;
 
 static struct mm_struct mm;
 static unsigned int nr_disturbed;
-static const char *only = "";	/* rows whose key has this */
+static const char *only = "";	/* measure rows whose key contains this */
 
-/* What a row is measured on. */
+/* The memory that a row is measured on. */
 struct memory {
 	const char *name;
 	unsigned int order;
 	enum pgtable_level leaf;
 	unsigned int pages;	/* mapped for each thread */
-	unsigned int passes;	/* over them, in a measurement of full calls */
+	unsigned int passes;	/* over these pages, in a measurement of full calls */
 	bool cold;		/* struct pages far apart, and not in the cache */
-	bool unreferenced;	/* PG_referenced is not set before */
+	bool unreferenced;	/* clear PG_referenced before each measurement */
 };
 
 static const struct memory memories[] = {
@@ -87,7 +87,7 @@ struct worker {
 static struct worker workers[THREADS];
 static unsigned long cold_pfn[THREADS][8192];
 
-/* What the workers are to do next; read after they saw `turn` change. */
+/* The next job of the workers. They read it after they saw `turn` change. */
 static struct {
 	const struct memory *memory;
 	unsigned int flags, call, threads;
@@ -101,7 +101,7 @@ static unsigned long page_number(struct worker *w, unsigned int i)
 	return job.memory->cold ? cold_pfn[w - workers][i] : w->first_pfn + i;
 }
 
-/* As if everything had been released; and out of the cache if need be. */
+/* Reset all counts, as if all was released. Flush them from the cache if requested. */
 static void release(struct worker *w)
 {
 	const struct memory *m = job.memory;
@@ -132,7 +132,7 @@ static u64 cycles(struct worker *w)
 	return count;
 }
 
-/* How often this thread had to leave its CPU to another one. */
+/* How often this thread lost its CPU to another one. */
 static long preemptions(void)
 {
 	struct rusage usage;
@@ -140,7 +140,7 @@ static long preemptions(void)
 	return getrusage(RUSAGE_THREAD, &usage) ? 0 : usage.ru_nivcsw;
 }
 
-/* Calls for few pages are slow: fewer passes. Threads have to overlap: more. */
+/* Fewer passes for small calls, which are slow. More for threads that must overlap. */
 static unsigned int number_of_passes(void)
 {
 	unsigned int passes = job.memory->passes;
@@ -162,7 +162,7 @@ static unsigned long pass(struct worker *w)
 	return taken;
 }
 
-/* Both threads are on their CPUs from here on. */
+/* After this, both threads run on their CPUs. */
 static void meet(void)
 {
 	if (job.threads == 1)
@@ -172,7 +172,7 @@ static void meet(void)
 		;
 }
 
-/* Who is done first goes on: the other one is measured with it, too. */
+/* The thread that finishes first goes on, so that the other one has a competitor. */
 static void keep_busy(struct worker *w)
 {
 	if (job.threads == 1)
@@ -208,7 +208,7 @@ static void measure(struct worker *w)
 	w->sample.retries = (double)retries / taken;
 }
 
-/* A worker spins for its turn, but other programs have a right to run, too. */
+/* A worker spins until its turn, but yields to other programs. */
 static void await(unsigned int *word, unsigned int value)
 {
 	unsigned int spins = 0;
@@ -228,7 +228,7 @@ static int open_cycles(void)
 	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 }
 
-/* Each thread has a CPU, or they would take turns on one. */
+/* Bind each thread to a CPU, or they may share one. */
 static void settle(struct worker *w)
 {
 	cpu_set_t all, one;
@@ -260,7 +260,7 @@ static void *second(void *arg)
 	}
 }
 
-/* One measurement; with two threads the mean of both. */
+/* One measurement. With two threads, the mean of both. */
 static struct sample measure_once(gup_fast_fn *fn)
 {
 	struct sample s;
@@ -282,8 +282,8 @@ static struct sample measure_once(gup_fast_fn *fn)
 }
 
 /*
- * What another program did meanwhile is in a measurement, and a thread that is
- * alone for a while has nobody to fight with: measure again, within limits.
+ * Other programs may have disturbed a measurement, and a thread that runs alone for a
+ * while has no competitor. Measure again in these cases, within limits.
  */
 static struct sample once(gup_fast_fn *fn)
 {
@@ -313,8 +313,8 @@ static double median(double *values, unsigned int nr, double *spread)
 }
 
 /*
- * KEY, then of each walker: ns, spread, cycles (0: not counted), and how often
- * 1000 pages found their count changed by the other thread.
+ * Print KEY, then for each walker: ns, spread, cycles (0: not counted), and how
+ * often the other thread changed a count meanwhile, per 1000 pages.
  */
 static void row(gup_fast_fn *const fn[MAX_FNS], const char *prefix, const char *suffix,
 		unsigned int rounds)
@@ -439,7 +439,7 @@ static void measure_memory(const struct memory *m, unsigned int rounds)
 		unmap_worker(&workers[i]);
 }
 
-/* Pages with no order, no two of them neighbours. */
+/* Pages in random order, no two of them neighbours. */
 static void choose_cold(void)
 {
 	u64 seed = 0x9e3779b97f4a7c15;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lower bounds for what a walk that validates can cost. The first: read every
- * entry, once, and store its page. No references, no checks, no path. The
- * second takes references, too: one locked add for each folio, and one more for
- * a pin of a large one.
+ * Lower bounds for the cost of a walk that validates. The first one reads each
+ * entry once and stores its page, without references, checks and upper levels. The
+ * second one also takes references: one locked add for each folio, and another one
+ * for a pin of a large folio.
  */
 #include "harness.h"
 
@@ -26,7 +26,7 @@ static unsigned long bound_leaf(unsigned long *pmdp, unsigned long skip,
 	return pmd == READ_ONCE(*pmdp) ? nr : 0;
 }
 
-/* For whole folios, or their first pages, in the order of their pages. */
+/* For whole folios, or the first pages of folios, in the order of their pages. */
 static void bound_references(unsigned long first, unsigned long nr, unsigned int flags)
 {
 	unsigned long pfn, taken;
@@ -55,7 +55,7 @@ static unsigned long *bound_pmd(unsigned long start)
 	return pmds + (start >> PMD_SHIFT);
 }
 
-/* Only for what is mapped here: all in one PUD range, calls within a PMD. */
+/* Works only for the mappings here: all in one PUD range, calls within a PMD. */
 unsigned long bound_gup_fast(unsigned long start, unsigned long end,
 			     unsigned int flags, struct page **pages)
 {
@@ -67,7 +67,7 @@ unsigned long bound_gup_fast(unsigned long start, unsigned long end,
 			  ((start & ~PMD_MASK) >> PAGE_SHIFT), nr, pages);
 }
 
-/* The pages of a call are consecutive here, but for the cold ones. */
+/* The pages of a call are consecutive here, except for the cold ones. */
 unsigned long bound_locked_gup_fast(unsigned long start, unsigned long end,
 				    unsigned int flags, struct page **pages)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What block I/O does with the pages of a pin: it makes a bvec for each run of pages in a
+ * The work of block I/O on pinned pages: it makes a bvec for each run of pages in a
  * folio. With an array, as in 7.3, it has to look at each page again. With ranges it
  * copies each range.
  */
@@ -29,7 +29,7 @@ static unsigned long fill_from_pages(struct page **pages, unsigned long nr)
 				break;
 		*bv++ = (struct bio_vec){ pages[i], n * PAGE_SIZE, 0 };
 	}
-	/* The compiler must not see that nobody reads them. */
+	/* Keep the compiler from removing bvecs that are not read. */
 	asm volatile("" : : "r" (bvecs) : "memory");
 	return nr;
 }
@@ -47,7 +47,7 @@ static unsigned long fill_from_ranges(const struct page_range *ranges, unsigned 
 	return nr_pages;
 }
 
-/* ---- A walk, and bvecs of what it took ---- */
+/* ---- A walk, and the bvecs of its pages ---- */
 
 unsigned long base_to_bvecs(unsigned long start, unsigned long end,
 			    unsigned int flags, struct page **pages)
@@ -71,7 +71,7 @@ unsigned long ranges_to_bvecs(unsigned long start, unsigned long end,
 	return fill_from_ranges(room, ranges.nr);
 }
 
-/* ---- Bvecs alone, of what a walk took before ---- */
+/* ---- The bvecs alone, of pages that a walk took before ---- */
 
 static struct page *taken_pages[MAX_CALL];
 static struct page_range taken_ranges[MAX_CALL];

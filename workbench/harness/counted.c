@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The walker once more, with a counter of walkers in the process, under another
- * name.
+ * A second copy of the walker, with a counter of walkers in the process, under
+ * another name.
  */
 #define HARNESS_COUNT
 #define gup_fast	counted_gup_fast

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mutants of the walker, and the cases that notice. The program is compiled
- * with workbench/mutants/walk.patch; race_walker says which mutant is on.
+ * The mutants of the walker, and the cases that must notice them. The program is
+ * compiled with workbench/mutants/walk.patch. race_walker selects the mutant.
  */
 #include "race.h"
 #include <linux/lockless_walk_mutant.h>
@@ -20,7 +20,7 @@ const struct race_mutant race_more_mutants[] = {
 	{ },
 };
 
-/* As long as an update may take, or longer. */
+/* At least as long as an update may take. */
 void lockless_walk_mutant_delay(void)
 {
 	static __thread u64 seed = 1;

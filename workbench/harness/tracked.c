@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The walker once more, with CONFIG_LOCKLESS_WALK_TRACKING, under another name.
+ * A second copy of the walker, with CONFIG_LOCKLESS_WALK_TRACKING, under another name.
  */
 #define HARNESS_TRACK
 #define gup_fast	tracked_gup_fast

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A reference against clear, then count: an updater that clears an entry, or
- * any above it, and then finds no reference on the page but its own, has the
- * page for itself. With the pmd cleared, the barrier is lockless_walk_barrier()
- * of RCU mode: a full barrier and nothing else.
+ * A reference against clear and count. An updater clears an entry, or any entry
+ * above it. If it then finds no reference on the page but its own, it owns the
+ * page. If it clears the pmd, the barrier is lockless_walk_barrier() of RCU mode,
+ * which is only a full barrier.
  *
- *   CLEAR_PMD, CLEAR_PUD   what is cleared, in place of the entry
- *   FREEZE                 page_ref_freeze() and unfreeze in place of a look;
- *                          a compare-and-exchange that orders nothing will do
+ *   CLEAR_PMD, CLEAR_PUD   clear this level in place of the entry
+ *   FREEZE                 page_ref_freeze() and unfreeze in place of a read; a
+ *                          compare-and-exchange without ordering is enough
  * Mutants:
  *   NO_CLEAR_MB            no barrier between clear and count
- *   WMB                    smp_wmb() where the full barrier belongs
- *   COUNT_FIRST            counts before it clears
+ *   WMB                    smp_wmb() in place of the full barrier
+ *   COUNT_FIRST            the updater counts before it clears
  *   LATE_MB                the barrier is that of folio_remove_rmap_pte(), after
  *                          the count, as in __uprobe_write() of 7.3
- *   RELAXED_UNFREEZE       the page is unfrozen without release
+ *   RELAXED_UNFREEZE       the page is unfrozen without release ordering
  */
 #include "walk.pml"
 

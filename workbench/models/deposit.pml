@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Deposit, withdraw elsewhere: a collapse takes PTE table 1 off the walker's
- * pmd, finds page 1 unreferenced, empties the table and deposits it under the
- * huge pmd. Later it is withdrawn: by a split at another address or, moved
- * there before, in another mm, where page 2 is mapped in it; or by a zap, which
- * frees it. A walker must neither hand out page 2 nor touch a freed table. The
- * barrier between detach and count orders the detach before the refill as well;
- * the lock under which the table is deposited orders only its being emptied.
+ * Deposit a table, withdraw it elsewhere. A collapse takes PTE table 1 off the
+ * walker's pmd, finds page 1 unreferenced, empties the table and deposits it under
+ * the huge pmd. Later a split withdraws it and maps page 2 in it, at another
+ * address, or in another mm if it was moved there. Or a zap withdraws and frees it.
+ * A walker must neither hand out page 2 nor access a freed table. The barrier
+ * between detach and count also orders the detach before the refill. The lock under
+ * which the table is deposited only orders the emptying of the table.
  *
- *   LINKED          a deposited table holds something else, as on POWER, whose
- *                   radix MMU keeps a list head in it, and hash MMU its slots
+ *   LINKED          a deposited table holds other data, as on POWER: a list head
+ *                   with the radix MMU, hash slots with the hash MMU
  * Mutants:
  *   NO_COLLAPSE_MB  no barrier between detach and count
- *   NO_LOCK         deposited without release: emptied when it is freed already
+ *   NO_LOCK         deposited without release ordering: emptied after it is freed
  *   FREE_AT_ONCE    the zap frees the table without a grace period, as
  *                   zap_deposited_table() of 7.3 does, which relies on the
  *                   collapse's IPI

@@ -3,21 +3,21 @@
  * mm/gup_fault.c: faults under the VMA lock, and a writer that changes the VMA.
  *
  *   gup()     takes PAGES pages. It locks the VMA, or mmap_lock for read if the VMA
- *             lock cannot be had or has been dropped twice for this page, and
- *             exchanges that for the VMA lock. A fault takes the page; or sleeps,
- *             and has dropped the lock then; or refuses the VMA lock.
+ *             lock is not available or was dropped twice for this page. Then it
+ *             exchanges mmap_lock for the VMA lock. A fault takes the page, or drops
+ *             the lock and sleeps, or refuses the VMA lock.
  *   writer()  locks mmap_lock for write, waits until there are no readers of the
  *             VMA, and changes it. It does so WRITES times.
  *
- * Locks are not ordered weakly here: that is what locks are for. The model makes four
- * claims. Each page is taken once, and by the VMA as it is then. While a writer waits,
- * at most one page is taken. A handler that refuses the VMA lock is asked twice at
- * most. It always ends: a deadlock would be a timeout.
+ * Memory is not weakly ordered here, because locks provide ordering. The model makes
+ * four claims. Each page is taken once, and from the current VMA. While a writer waits,
+ * at most one page is taken. A handler that refuses the VMA lock is called with it at
+ * most twice. The program always ends: a deadlock would be a timeout.
  *
  * Mutants:
  *   MMAP_UNDER_VMA  mmap_lock is taken while the VMA lock is held
  *   NO_LOOKUP       the VMA is not looked up again after a fault has slept
- *   NO_CHECK        nobody looks whether a writer waits
+ *   NO_CHECK        gup() does not check if a writer waits
  *   NO_FALLBACK     a fault that dropped the VMA lock is never done under mmap_lock
  */
 #define PAGES	3

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A pin against fork(), which counts first and write-protects then: the
- * counterpart of the entry is mm->write_protect_seq. The walk reads it before
- * and after; fork() makes it odd, looks whether the page is pinned, and if not
- * shares it with the child. Entry value 1 is writable, 2 is not.
+ * A pin against fork(), which counts first and then write-protects. Here
+ * mm->write_protect_seq has the role of the entry. The walk reads it before and
+ * after. fork() makes it odd and checks if the page is pinned. If it is not, fork()
+ * shares the page with the child. Entry value 1 is writable, 2 is not.
  *
  * Mutants:
- *   WMB       what raw_write_seqcount_begin() has: no full barrier between the
- *             sequence count and the look at the pins
+ *   WMB       only smp_wmb(), as in raw_write_seqcount_begin(): no full barrier
+ *             between the sequence count and the check for pins
  *   NO_RETRY  the walk does not read the sequence count again
  */
 #include "walk.pml"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Free against a reader: a table is unhooked, and given back to the page
+ * Free a table under a reader: a table is unhooked, and returned to the page
  * allocator by call_rcu().
  *
  *   FREE_PMD              the PMD table, unhooked from the pud
  * Mutants:
- *   NO_RCU_READER         the walk is no RCU reader
- *   NO_GRACE_PERIOD       freed at once
- *   GRACE_PERIOD_FIRST    queued for RCU before it is unhooked
+ *   NO_RCU_READER         the walk is not an RCU reader
+ *   NO_GRACE_PERIOD       the table is freed at once
+ *   GRACE_PERIOD_FIRST    the table is queued for RCU before it is unhooked
  */
 #include "walk.pml"
 
@@ -46,6 +46,6 @@ init
 		run walker();
 		run unmap()
 	}
-	/* What is claimed is asserted with each access, in perform(). */
+	/* perform() asserts the claim at each access. */
 	verdict(2, true)
 }

@@ -8,8 +8,8 @@
  * halves must be from the same table.
  *
  * The reader disables interrupts, as pte_offset_map() does. The updater clears
- * the pmd, interrupts the reader and waits: pmdp_get_lockless_sync(). Only then
- * it sets the pmd again. The CPU of the reader takes the interrupt after it has
+ * the pmd, interrupts the reader and waits: pmdp_get_lockless_sync(). Only after
+ * that it sets the pmd again. The CPU of the reader takes the interrupt after it has
  * enabled interrupts, and has performed all its earlier loads by then. So the
  * section is modelled as an RCU reader, and the wait as a grace period.
  *
@@ -161,6 +161,6 @@ init
 		run reader();
 		run updater()
 	}
-	/* What is claimed is asserted by the reader. */
+	/* The reader asserts the claim. */
 	verdict(2, true)
 }

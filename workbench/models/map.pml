@@ -7,25 +7,25 @@
  *
  *   mapper()     maps the table, locks it and changes the entry
  *   reclaimer()  removes a table if it is empty: pgtable_reclaim()
- *   zapper()     does the same with the locks in the other order, the second one only
- *                tried: pgtable_try_unhook(). It is there in place of the mapper if
- *                ZAP is defined; the faulter leaves its table empty then.
+ *   zapper()     does the same but takes the locks in the other order, the second one
+ *                by trylock: pgtable_try_unhook(). It replaces the mapper if ZAP is
+ *                defined. Then the faulter leaves its table empty.
  *   faulter()    splits the huge page, or installs a table where there is none.
  *                That is table 2, or table 1 again once it has been freed.
  *
  * The model makes three claims. Every write to an entry is found at the end, in
  * the table that the pmd points to. If the caller concludes that nothing is
  * mapped, then that was true at one instant during the call. No process unmaps a
- * page, so it was true when the call began. No table is touched while it is
+ * page, so it was also true when the call began. No table is accessed while it is
  * free, which perform() asserts.
  *
  * Mutants:
  *   NO_COMPARE     the pmd is not compared after the lock has been taken
  *   COMPARE_FIRST  the pmd is compared before the lock is taken
  *   UNLOCK_FIRST   the table is removed after its lock has been released
- *   NO_RELEASE     the lock of the removed table is released without release
+ *   NO_RELEASE     the lock of the removed table is released without release ordering
  *   NO_WMB         no smp_wmb() between clearing a table and installing it
- *   NO_RCU_READER  the mapper is no RCU reader
+ *   NO_RCU_READER  the mapper is not an RCU reader
  *   FREE_AT_ONCE   the table is freed without a grace period
  *   ZAP NO_TRYLOCK  the zapper removes the table under its lock alone
  *   READ_AGAIN     the map fails; the caller reads the pmd a second time, and

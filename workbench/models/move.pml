@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A table moves: mremap() takes PTE table 1 off the walker's pmd and attaches
- * it at another address. There, somebody who came by the page-table lock maps
- * page 2 in it, which was never mapped at the walker's address; or takes it off
+ * A table moves: mremap() takes PTE table 1 off the walker's pmd and attaches it
+ * at another address. There another CPU takes the page-table lock. It either maps
+ * page 2, which was never mapped at the walker's address, or detaches the table
  * again and counts page 1.
  *
- *   MOVE_PUD      move_normal_pud(): PMD table 1 moves, with all below it
+ *   MOVE_PUD      move_normal_pud(): PMD table 1 moves, with all tables below it
  * Mutants:
- *   NO_UNLOCK     the lock is given up without release
+ *   NO_UNLOCK     the lock is released without release ordering
  * The barrier between the second detach and its count is kept, but no mutant
- * without it fails here: what needs it is a machine on which the walker may see
- * the first detach later than the counting CPU does. See the litmus test
- * move+count+lock in Documentation/litmus-tests/lockless-walk.
+ * without it fails here. It is needed if the walker may see the first detach later
+ * than the counting CPU does. See the litmus test move+count+lock in
+ * Documentation/litmus-tests/lockless-walk.
  */
 #include "walk.pml"
 
@@ -37,7 +37,7 @@ proctype mover()
 {
 	CPU;
 
-	/* Begins with the lock held. */
+	/* The lock is held at the start. */
 	store(OLD, 0);
 	store(MOVED, 1);
 	spin_unlock();

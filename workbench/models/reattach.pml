@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Detach, edit, attach the same table: collapse_huge_page() to an order below
- * the PMD's takes PTE table 1 off its pmd, finds page 1 unreferenced, empties
- * the entry and attaches table 1 again. The new page is mapped after that, as
- * 7.3 does, or before with MAP_FIRST.
+ * Detach, edit and attach the same table: collapse_huge_page() to an order below
+ * the PMD's takes PTE table 1 off its pmd, finds page 1 unreferenced, clears the
+ * entry and attaches table 1 again. The new page is mapped after that, as in 7.3,
+ * or before that with MAP_FIRST.
  *
- *   DETACH_PUD        the same one level up: the pmd in a PMD table is edited.
- *                     Nobody in 7.3 does this; the contract allows it
- *   AGAIN             page 1 is then freed, allocated anew, and mapped by the
- *                     same entry, with the table detached and attached for it
+ *   DETACH_PUD        the same one level up: a pmd in a PMD table is edited. No
+ *                     code of 7.3 does this, but the contract allows it
+ *   AGAIN             page 1 is then freed, allocated again, and mapped by the
+ *                     same entry. The table is detached and attached for that
  * Mutants:
  *   NO_DETACH_MB      no barrier between detach and count
  *   NO_RELEASE        the attaching store may pass the edit
@@ -32,7 +32,7 @@ inline attach()
 #endif
 }
 
-/* Page 1 is given back; when its count was the last it is somebody's again. */
+/* Drop a reference to page 1. If it was the last one, page 1 may be allocated again. */
 inline reuse()
 {
 	smp_mb();

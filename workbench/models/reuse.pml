@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A page that is freed and allocated again under a walk: nobody looks at its
- * count, the last reference is just dropped. The walk finds a count above zero,
- * the next owner's, but must then see that the entry is gone.
+ * A page is freed and allocated again during a walk. No updater checks its count,
+ * the last reference is just dropped. The walk finds a count above zero, because
+ * the next owner has a reference, but must then see that the entry is cleared.
  *
- *   CLEAR_PMD     the pmd was cleared, not the entry
+ *   CLEAR_PMD     the pmd is cleared in place of the entry
  * Mutants:
- *   RELAXED_PUT   dropping the last reference is no full barrier
+ *   RELAXED_PUT   dropping the last reference is not a full barrier
  */
 #include "walk.pml"
 

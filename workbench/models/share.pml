@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A read-only pin against "no longer exclusive": KSM, migration or swap clears
- * the entry, finds the page not pinned, clears PageAnonExclusive and restores
- * the very same entry: folio_try_share_anon_rmap_pte(). The walk reads the
- * entry again and then the flag: gup_must_unshare(). The levels above play no
- * part here.
+ * A read-only pin against "no longer exclusive". KSM, migration or swap clears the
+ * entry, finds the page not pinned, clears PageAnonExclusive and restores the same
+ * entry: folio_try_share_anon_rmap_pte(). The walk reads the entry again and then
+ * the flag: gup_must_unshare(). The levels above do not matter here.
  *
  * Mutants:
  *   NO_SHARE_MB    no barrier between the entry and the count

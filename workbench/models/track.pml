@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walks that are waited for: lockless_walk_barrier() in IRQ mode, or with
- * CONFIG_LOCKLESS_WALK_TRACKING. A walker says that it walks before it reads a
- * table; an updater detaches the table, then looks whether somebody walks, and
- * waits until that walk is over. Then a walk that reads nothing again is
- * correct, which is how 7.3 works, and why in this mode no test can notice that
- * the re-read of a level is missing.
+ * The updater waits for walks: lockless_walk_barrier() in IRQ mode, or with
+ * CONFIG_LOCKLESS_WALK_TRACKING. A walker records that it walks before it reads a
+ * table. An updater detaches the table, checks if there is a walk, and waits until
+ * it is over. Then a walk without any re-read is correct, as in 7.3. So in this
+ * mode no test can detect that the re-read of a level is missing.
  *
- * The walk is interrupted, by an NMI, somewhere between its first read and its
- * reference, by a walk of another mm: the record says "any" meanwhile, and then
- * again what it said before.
+ * Between its first read and its reference, the walk is interrupted by an NMI with
+ * a walk of another mm. Meanwhile the record says "any", and then it is restored.
  *
  * Mutants:
  *   NO_TRACK_MB    no full barrier between "I walk" and the first table
- *   NO_SYNC_MB     no full barrier between the detach and the look
- *   NO_WAIT        the updater sees a walk, and does not wait for it
+ *   NO_SYNC_MB     no full barrier between the detach and the check
+ *   NO_WAIT        the updater sees a walk but does not wait for it
  *   NESTED_OTHER   the inner walk records its own mm, as if it were the only one
  *   NESTED_NONE    the end of the inner walk records that nobody walks
  */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Unshare, and then the new owner edits: huge_pmd_unshare() takes PMD table 1
- * off the walker's pud and drops the count of sharers. The other mm sees that
- * nobody else has the table, and maps page 2 in it, which the walker's mm never
- * mapped.
+ * Unshare a table, which its new owner then edits. huge_pmd_unshare() takes PMD
+ * table 1 off the walker's pud and drops the count of sharers. The other mm sees
+ * that it is the only user of the table, and maps page 2 in it. Page 2 was never
+ * mapped in the walker's mm.
  *
  *   WMB_CHAIN      smp_wmb() is enough between clearing the pud and the count
- *   ACQUIRE        the owner reads the count with acquire: not needed, as its
- *                  edits are stores that depend on what it read
+ *   ACQUIRE        the owner reads the count with acquire. This is not needed: its
+ *                  edits are stores that depend on the count
  * Mutants:
  *   NO_CHAIN       the count may drop before the pud is seen cleared
- *   NO_DEPENDENCY  the owner's edit does not wait for what it read
+ *   NO_DEPENDENCY  the owner's edit does not depend on the count
  */
 #include "walk.pml"
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The walker of mm/gup_fast.c, steps (1) to (5), and what it walks: one pud,
- * PMD tables and PTE tables of one entry each, pages with a reference count.
- * The pud stands for pgd and p4d as well: those are read, and read again, in
- * the same way. Zero is an entry with nothing in it.
+ * The walker of mm/gup_fast.c, steps (1) to (5), and the tables it walks: one pud,
+ * PMD tables and PTE tables of one entry each, and pages with a reference count.
+ * The pud also stands for pgd and p4d, which are read and re-read in the same way.
+ * Zero is an empty entry.
  *
- * Left out on purpose, each a mutant:
- *   NO_REF_MB                  the reference is no full barrier; the second read
+ * Mutants, each of which leaves out one thing:
+ *   NO_REF_MB                  the reference is not a full barrier; the second read
  *                              of the pud may then come before the first entry
  *   NO_PUD_REREAD and so on    one level is not read again
  *   NO_RMB_PUD, NO_RMB_PMD     no smp_rmb() after the pud, after the pmd
  *   ENTRY_FIRST                bottom up: the entry, then the pmd, then the pud
- *   NO_PERMITTED               entries are not looked at for permission
+ *   NO_PERMITTED               permissions in entries are not checked
  *   NO_RCU_READER              no RCU section around the walk
- * BEFORE_REF is what happens on this CPU between steps (2) and (3), if a model
- * defines it. It has a walker of its own.
+ * If a model defines BEFORE_REF, this CPU runs it between steps (2) and (3). Such a
+ * model has a walker of its own.
  */
 #include "weak.pml"
 
@@ -22,10 +22,10 @@
 #define PMD(t)	(0 + (t))	/* tables 1, 2 */
 #define PTE(t)	(2 + (t))	/* tables 1, 2 */
 #define REF(p)	(4 + (p))	/* pages 1 to 3 */
-#define VAR(v)	(8 + (v))	/* 0 to 5, for what a model needs besides */
+#define VAR(v)	(8 + (v))	/* 0 to 5, for other variables of a model */
 
 #define HUGE	9		/* a pmd that is a leaf: these walks stop there */
-#define LINK	9		/* what is no entry, in a table put aside */
+#define LINK	9		/* data in a deposited table that is not an entry */
 
 /* Registers of a walk: a level, and the same level again. */
 #define R_PUD	0
@@ -50,7 +50,7 @@ inline walk_reread_up()
 	same = same && r[5] == r[R_PUD]
 }
 
-/* Three loads on their way at once, kept in order by the barriers alone. */
+/* Three loads that are pending at once. Only the barriers keep them in order. */
 inline walk_reread_down()
 {
 	old = r[R_PTE];

@@ -3,20 +3,20 @@
  * A weakly ordered machine for the models in this folder.
  *
  * Each CPU has a window of operations that its program has issued and that are
- * not performed yet. Any of them may be performed next, in any order, but:
+ * not performed yet. They may be performed in any order, except that:
  *
  *   - operations on one location stay in program order (coherence);
  *   - smp_rmb() keeps loads, smp_wmb() keeps stores and additions in order;
  *   - a release is performed after everything before it;
  *   - smp_mb(), and an RMW that is a full barrier, empty the window;
- *   - what depends on a loaded value is issued after await() of that load.
+ *   - an operation that depends on a loaded value is issued after await() of it.
  *
  * So loads pass loads, stores pass stores, loads pass stores (store buffering)
- * and stores pass loads. A branch alone keeps no load back: a program issues
- * what it would speculate, and looks at the values later.
+ * and stores pass loads. A branch alone does not delay a load: the program issues
+ * the loads that it would speculate, and checks the values later.
  *
- * Not modelled: a store that some CPUs see earlier than others (POWER). What
- * depends on that is left to the litmus tests. An own store is not forwarded.
+ * Not modelled: a store that some CPUs see earlier than others (POWER). The litmus
+ * tests cover that. A CPU's own store is not forwarded to its loads.
  */
 #define WINDOW	6
 #define NREG	6
@@ -25,17 +25,17 @@
 #define LD	1	/* r[val] = mem[at] */
 #define ST	2	/* mem[at] = val */
 #define REL	3	/* the same, as a release */
-#define ADD	4	/* mem[at] += val, one way */
+#define ADD	4	/* mem[at] += val, without a full barrier */
 #define GET	5	/* r[val] = mem[at] != 0; if so mem[at]++ */
 
 byte mem[NLOC];
 bool freed[NLOC];	/* performing anything there is an error */
-byte section;		/* of the one RCU reader: odd while it is inside */
+byte section;		/* of the only RCU reader: odd while it is inside */
 byte done;		/* programs that have ended */
 byte accepted;		/* the page that a walk handed out, 0 for none */
-bool decided;		/* an updater counted page 1, and took it as its own */
+bool decided;		/* an updater found page 1 unreferenced and took it */
 
-/* What a proctype that is a CPU begins with. */
+/* The declarations at the start of each proctype that is a CPU. */
 #define CPU								\
 	byte op[WINDOW], at[WINDOW], val[WINDOW], ep[WINDOW], r[NREG];	\
 	byte n, rep, wep, k
@@ -66,7 +66,7 @@ inline issue(what, where, v, e)
 #define smp_rmb()		rep++
 #define smp_wmb()		wep++
 
-/* Perform one operation, any that may be. */
+/* Perform one operation, chosen among those that may be performed. */
 inline perform()
 {
 	atomic {
@@ -120,7 +120,7 @@ inline smp_mb()
 	od
 }
 
-/* Go on when r[reg] is loaded; everything else may still be on its way. */
+/* Continue when r[reg] is loaded. Other operations may still be pending. */
 inline await(reg)
 {
 	do
@@ -140,8 +140,8 @@ inline spin_lock(where)
 }
 
 /*
- * RCU, stronger than the kernel's in that entry and exit are full barriers.
- * grace_period() ends when a reader from before it has left.
+ * RCU. It is stronger than the kernel's: entry and exit are full barriers.
+ * grace_period() ends when the readers that began before it have left.
  */
 inline rcu_read_lock()
 {
@@ -165,8 +165,8 @@ inline grace_period()
 }
 
 /*
- * When @programs have ended: the claim. The two messages are there for Spin to
- * report as unreached if nothing of interest ever happens.
+ * When @programs have ended, assert the claim. Spin lists the two messages as
+ * unreached if no walk is accepted, or no page is taken.
  */
 inline verdict(programs, claim)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The switch of the mutant kernel: debugfs, lockless_walk_mutant. Write the
- * name of a mutant to it, or "none". Reading it gives the one that is on.
+ * The switch of the mutant kernel: lockless_walk_mutant in debugfs. Write the name
+ * of a mutant to it, or "none". Reading it returns the active mutant.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>

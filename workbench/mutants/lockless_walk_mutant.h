@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mutants of lockless walks: ways to break a walk, or an updater, on purpose.
- * They exist in the mutant kernel and in the mutant harness only. At most one
- * is on at a time; see workbench/mutants/apply.
+ * Mutants of lockless walks: deliberate bugs in a walk or an updater. They exist
+ * only in the mutant kernel and the mutant harness. At most one of them is active
+ * at a time; see workbench/mutants/assemble.
  */
 #ifndef _LINUX_LOCKLESS_WALK_MUTANT_H
 #define _LINUX_LOCKLESS_WALK_MUTANT_H
@@ -19,14 +19,14 @@
 	mutant(no_vmemmap_wait)	/* optimizes vmemmap under RCU readers */ \
 	mutant(no_offline_wait)	/* poisons the memmap under RCU readers */ \
 	mutant(no_pmd_compare)	/* locks a PTE table that was removed */ \
-	mutant(moved_is_nomem)	/* a PTE table that moved gives -ENOMEM */ \
+	mutant(moved_is_nomem)	/* a PTE table that moved: -ENOMEM */ \
 	mutant(fork_loses)	/* ... is not copied */			\
 	mutant(dump_hole)	/* ... is not dumped */			\
 	mutant(no_retry)	/* ... is taken for no table */		\
 	mutant(page_missed)	/* ... has no page for folio_walk_start() */ \
 	mutant(pfnmap_fails)	/* ... has no PFN for follow_pfnmap_start() */ \
 	mutant(move_blindly)	/* mremap() fills a table that was removed */ \
-	mutant(removed_exists)	/* UFFDIO_COPY: a table that was removed has a page */ \
+	mutant(removed_exists)	/* UFFDIO_COPY: a removed table has a page */ \
 	mutant(reclaim_at_once)	/* frees an empty table without a grace period */ \
 	mutant(collected_twice)	/* migrate_vma_setup() stores pages twice */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
@@ -45,14 +45,14 @@ enum lockless_walk_mutant {
 
 extern int lockless_walk_mutant_on;	/* an enum lockless_walk_mutant */
 
-/* Without kernel headers: the harness compiles this in user space. */
+/* Does not use kernel headers, because the harness compiles this in user space. */
 static inline _Bool lockless_walk_mutant(enum lockless_walk_mutant mutant)
 {
 	return __builtin_expect(__atomic_load_n(&lockless_walk_mutant_on,
 						__ATOMIC_RELAXED) == mutant, 0);
 }
 
-/* Holds a window open that only a mutant has. */
+/* Holds open a window that exists only in a mutant. */
 void lockless_walk_mutant_delay(void);
 
 #endif /* _LINUX_LOCKLESS_WALK_MUTANT_H */

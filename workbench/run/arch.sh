@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034,SC2153
-# What differs between the architectures: how to build, how to boot.
-# Sourced after lib.sh. A new architecture is a new case here, its packages in
-# deps, and a workbench/configs/arch/ file.
+# The differences between architectures: how to build, how to boot. Sourced after
+# lib.sh. A new architecture needs a new case here, its packages in deps, and a
+# file in workbench/configs/arch/.
 
-# Names configurations and builds: one kernel for both MMUs of powerpc.
+# The name in configurations and builds: one kernel is for both MMUs of powerpc.
 PORT=${ARCH%-*}
 
-# For programs that are built with headers of the kernel's tools/include/uapi,
-# whose types are not all that powerpc has.
+# For programs that use headers of the kernel's tools/include/uapi. Its types are
+# incomplete on powerpc.
 USER_FLAGS=()
 [ "$PORT" != powerpc ] || USER_FLAGS=(-D__SANE_USERSPACE_TYPES__= -include asm/types.h)
 
@@ -23,9 +23,9 @@ x86_64|i386)
 	MACHINE=(-M pc)
 	CPU=max
 	[ "$ARCH" = x86_64 ] || CPU=max,-lm
-	# While identify_cpu() runs, the feature bits of the boot CPU are clear, and
-	# KASAN takes the number of page-table levels from there: an interrupt in
-	# that time is reported as a wild access, if there are five.
+	# While identify_cpu() runs, the feature bits of the boot CPU are clear. KASAN
+	# gets the number of page-table levels from them. With five levels, it reports
+	# an interrupt at that time as a wild access.
 	[ "${FLAVOUR-}" != debug-kasan ] || CPU=max,-la57
 	CONSOLE=ttyS0
 	;;
@@ -58,7 +58,7 @@ powerpc-radix|powerpc-hash)
 	TARGET=vmlinux
 	IMAGE=vmlinux
 	QEMU=qemu-system-ppc64
-	# What TCG cannot do; and the page size that huge pages of the hash MMU need.
+	# Features that TCG lacks; the page size that huge pages of the hash MMU need.
 	MACHINE=(-M "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off" -vga none)
 	CPU=POWER9
 	[ "$ARCH" = powerpc-radix ] || {
@@ -68,7 +68,7 @@ powerpc-radix|powerpc-hash)
 	CONSOLE=hvc0
 	;;
 s390|riscv|mips|sh)
-	# Only built: walks disable interrupts there, as before.
+	# These are only built: their walks disable interrupts, as before.
 	KARCH=$ARCH
 	case $ARCH in
 	s390) CROSS=s390x-linux-gnu- ;;
@@ -84,5 +84,5 @@ s390|riscv|mips|sh)
 	;;
 esac
 
-# KVM can only run the machine's own kind.
+# KVM can only run guests of the machine's own architecture.
 [ "$ARCH" = "$(uname -m)" ] && NATIVE=1 || NATIVE=

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# What the four series scripts share: where things are, what the series says,
-# and how it becomes commits. Sourced after lib.sh, never run.
+# Shared by the scripts of the series: locations, the content of the series, and how
+# it becomes commits. Sourced after lib.sh, never run.
 #
-# A file of ours stands here as the last patch leaves it. Patches after the one
-# that adds it may change it by hunks; the commits are made by taking these back.
+# A new file of the series is kept here as the last patch leaves it. Later patches may
+# change it by hunks. To make the commits, these hunks are reverted.
 #
-# State, all of it below build/:
+# State, all of it in build/:
 #   base/linux       a copy of the base, never edited
 #   linux            the workspace: base plus series
 #   series.git       bare repository of the touched files only
@@ -30,14 +30,14 @@ STAMP=$REPO/workspace-stamp
 ERRORS=0
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
-# bad MESSAGE [HINT]: like die, but go on to the next error.
+# bad MESSAGE [HINT]: like die, but continue with the next error.
 bad() {
 	say "${0##*/}: error: $1"
 	[ -z "${2-}" ] || say "${0##*/}: try: $2"
 	ERRORS=$((ERRORS + 1))
 }
 
-# open_series: take the lock, find the base (SRC), make TMP and the repository.
+# open_series: take the lock, find the base (SRC), create TMP and the repository.
 open_series() {
 	mkdir -p "$BUILD"
 	if [ -z "${SERIES_LOCKED-}" ]; then
@@ -71,8 +71,8 @@ open_series() {
 	read_series
 }
 
-# g ARGS: git on the series' repository, deaf to the user's configuration.
-# g_in DIR ARGS: with DIR as its work tree.
+# g ARGS: git on the repository of the series, without the user's configuration.
+# g_in DIR ARGS: the same with DIR as the work tree.
 g() {
 	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git --git-dir="$REPO" "$@"
 }
@@ -83,7 +83,7 @@ g_in() {
 	g -C "$dir" --work-tree="$dir" "$@"
 }
 
-# has REV: is there such a commit?
+# has REV: does this commit exist?
 has() {
 	g rev-parse -q --verify "$1^{commit}" >/dev/null
 }
@@ -152,7 +152,7 @@ entries() {
 	awk -F '\t' -v k="$1" -v n="${2-}" '$2 == k && (n == "" || $1 == n) { print $3 }' "$TMP/table"
 }
 
-# having KIND VALUE: the patches that have it. owner: the same, to be read.
+# having KIND VALUE: the patches that have it. owner: the same in readable form.
 having() {
 	awk -F '\t' -v k="$1" -v v="$2" '$2 == k && $3 == v { print $1 }' "$TMP/table"
 }
@@ -162,14 +162,14 @@ owner() {
 	having "$@" | while IFS= read -r n; do path "$n"; done | paste -sd '&' | sed 's/&/ and /g'
 }
 
-# path NAME: where this patch stands, from the top of the repository.
+# path NAME: the file of this patch, relative to the top of the repository.
 path() {
 	local f=patches/${HEADING[$1]-}/$1.patch
 	[ -f "$TOP/$f" ] || f=$(cd "$TOP" && compgen -G "patches/*/$1.patch" | head -n 1) || :
 	printf '%s\n' "$f"
 }
 
-# place NAME: its number in the series; the first is 1, commit 0 is the base.
+# place NAME: its position in the series. The first patch is 1, commit 0 is the base.
 place() {
 	printf '%s\n' "${NAMES[@]}" | grep -nxF -- "$1" | cut -d: -f1
 }
@@ -182,7 +182,7 @@ members() {
 	done
 }
 
-# base_files: what the hunks change of the base. growing: what they change of ours.
+# base_files: the base's files that hunks change. growing: our files that hunks change.
 base_files() {
 	entries file | sort -u | comm -23 - <(entries adds | sort -u)
 }
@@ -202,11 +202,11 @@ content_files() {
 	done
 }
 
-# The rules that assembling depends on, one function each; verify has the rest.
+# The rules that assembling needs, one function each. verify has the others.
 RULES=(rule_order rule_format rule_names rule_claims rule_new_files rule_hunks)
 
-# patches/series has [posting] lines, and below each the patches that stand in its
-# folder; every patch once.
+# patches/series has [posting] lines. Each is followed by the patches in its folder.
+# Every patch is listed once.
 rule_order() {
 	local n f
 	[ -f "$PATCHES/series" ] || { bad "patches/series is missing" "ls patches/*/*.patch"; return; }
@@ -237,7 +237,7 @@ rule_order() {
 	done
 }
 
-# A patch has a subject and does something, with text only.
+# A patch has a subject, changes something, and contains only text.
 rule_format() {
 	local n what
 	while IFS=$'\t' read -r n _ what; do
@@ -250,7 +250,7 @@ rule_format() {
 	done
 }
 
-# File names are letters, digits and ._+,@- only.
+# File names consist of letters, digits and ._+,@- only.
 rule_names() {
 	local f
 	while IFS= read -r f; do
@@ -270,7 +270,7 @@ rule_claims() {
 	done < <(uniq -d "$TMP/claimed")
 }
 
-# A claimed file is here, is text, and is new to the base.
+# A claimed file exists here, is text, and does not exist in the base.
 rule_new_files() {
 	local f
 	while IFS= read -r f; do
@@ -286,7 +286,7 @@ rule_new_files() {
 	done < <(entries adds | sort -u)
 }
 
-# Hunks change files of the base, and files that an earlier patch adds.
+# Hunks change files of the base, or files that an earlier patch adds.
 rule_hunks() {
 	local f n first
 	while IFS= read -r f; do
@@ -303,7 +303,7 @@ rule_hunks() {
 	done < <(growing)
 }
 
-# check_series: all of these rules, then stop if one is broken.
+# check_series: check all of these rules, and stop if one is broken.
 check_series() {
 	local r
 	for r in "${RULES[@]}"; do
@@ -347,8 +347,8 @@ part() {
 		here == want'
 }
 
-# apply_cached [-R]: TMP/diff to the index. A hunk whose context differs is an error, at
-# an offset not. TMP/apply has the messages, and $failed "FILE:LINE".
+# apply_cached [-R]: apply TMP/diff to the index. A hunk with different context is an
+# error, an offset is not. TMP/apply has the messages, and $failed is "FILE:LINE".
 apply_cached() {
 	failed=
 	if ! g apply --cached -v --whitespace=nowarn "$@" "$TMP/diff" >"$TMP/apply" 2>&1; then
@@ -362,9 +362,9 @@ apply_cached() {
 	! grep -q offset "$TMP/apply" || echo "$name" >>"$TMP/offsets"
 }
 
-# unwind: the files of ours that grow, as each patch leaves them. The last version
-# is the one here; the ones before it come from taking hunks back, from the last
-# patch to the first. TMP/stage/PATCH: what update-index is to be told.
+# unwind: the growing files of ours, as each patch leaves them. The last version is
+# the one here. Earlier versions are made by reverting hunks, from the last patch to
+# the first one. TMP/stage/PATCH is the input of update-index.
 unwind() {
 	local i name failed f
 	growing >"$TMP/growing"
@@ -387,7 +387,7 @@ unwind() {
 	done
 }
 
-# cannot_unwind: say which hunk (of TMP/diff, by name), and what to do.
+# cannot_unwind: report the hunk (of TMP/diff, by name), and what to do.
 cannot_unwind() {
 	local f=${failed%%:*} at
 	[ -n "$f" ] || die "$(path "$name"): its hunks on files of ours are not in order" "edit $(path "$name")"
@@ -398,13 +398,13 @@ cannot_unwind() {
 		"cp $f $TREE/$f; git checkout $f; make import (or mend the hunk: it ought to lead to $BUILD/reject/$f)"
 }
 
-# fill_in WHO: put the sender in place of the placeholder.
+# fill_in WHO: replace the placeholder by the sender.
 fill_in() {
 	sed "s|@SENDER@|$(printf '%s' "$1" | sed 's/[&|\\]/\\&/g')|g"
 }
 
-# make_commits BRANCH [SENDER]: the series as commits, on top of the base files
-# that it touches.
+# make_commits BRANCH [SENDER]: commit the series on top of the base files that it
+# touches.
 make_commits() {
 	local name parent tree failed
 	: >"$TMP/offsets"
@@ -430,7 +430,7 @@ make_commits() {
 	done
 }
 
-# update_series: heads/series as the repository has it now; fast if it is already.
+# update_series: update heads/series to the repository's state. Fast if nothing changed.
 update_series() {
 	local key
 	check_series
@@ -448,7 +448,7 @@ update_series() {
 	fi
 }
 
-# touched REV: every path that these commits know; one removed by a hunk as well.
+# touched REV: each path in these commits, including paths that a hunk removes.
 touched() {
 	{
 		g ls-tree -r --name-only "$(g rev-list --max-parents=0 "$1")"
@@ -456,9 +456,9 @@ touched() {
 	} | sort -u
 }
 
-# changed_since: paths in the workspace that were written since the last sync,
-# and the base's files in folders where something was made or removed. By change
-# time, not checksum: this looks at every file of a kernel tree.
+# changed_since: paths in the workspace that were written since the last sync, and
+# the base's files in folders where files were created or removed. Uses change times,
+# not checksums, because it checks every file of a kernel tree.
 changed_since() {
 	local p
 	cd "$TREE" || exit
@@ -477,8 +477,8 @@ changed_since() {
 	done
 }
 
-# full_tree REV: its tree, with the base's content for each of TMP/paths that it
-# does not know: what the workspace should hold at those paths.
+# full_tree REV: its tree. Paths of TMP/paths that it does not have get the base's
+# content. The result is what the workspace should hold at these paths.
 full_tree() {
 	local p
 	g read-tree "$1"
@@ -495,7 +495,7 @@ load() {
 	g_in "$TREE" update-index -q --refresh >/dev/null || :
 }
 
-# surplus: those of TMP/paths that are in the workspace but not in the index.
+# surplus: paths of TMP/paths that are in the workspace but not in the index.
 surplus() {
 	local p
 	g ls-files | sort | comm -13 - "$TMP/paths" | while IFS= read -r p; do
@@ -503,8 +503,8 @@ surplus() {
 	done
 }
 
-# edits REV...: TMP/edits = paths of the workspace that are as none of the REVs
-# has them: somebody's work that is not in the series.
+# edits REV...: write to TMP/edits the paths of the workspace that differ from all
+# REVs. These are edits that are not in the series.
 edits() {
 	local r tree
 	{

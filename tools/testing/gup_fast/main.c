@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * gup_fast cases N [SEED]: random cases through the walker and a reference.
- * gup_fast corpus [FILE]: the cases in a file, a line of hexadecimal bytes each.
- * gup_fast race [SECONDS [CASE]]: walkers against an updater, and then with each
- *	step of the protocol left out; "sound" and "mutants" are the two halves.
+ * gup_fast cases N [SEED]: run random cases through the walker and a reference.
+ * gup_fast corpus [FILE]: run the cases in a file, one line of hexadecimal bytes each.
+ * gup_fast race [SECONDS [CASE]]: race walkers against an updater, and then again with
+ *	each step of the protocol left out. "sound" and "mutants" select one half.
  *
- * A case that fails is made smaller and printed as such a line.
+ * A case that fails is minimised and printed as such a line.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 static struct case_spec spec;
 static u64 seed;
 
-/* Sanitizers abort: say with which case. */
+/* Make sanitizers abort, so that the failing case is printed. */
 const char *__asan_default_options(void)
 {
 	return "abort_on_error=1:handle_segv=1";
@@ -120,7 +120,7 @@ static int races(int argc, char **argv, bool sound, bool mutants)
 	bool ok = true;
 
 #ifdef __SANITIZE_THREAD__
-	mutants = false; /* it complains of each of them */
+	mutants = false; /* TSan reports each of them */
 #endif
 	if (sound)
 		ok &= race_sound(seconds, only);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The part of the shims that is not inline: node statistics, warnings, walks
- * and grace periods, and what mm/gup.c gives to the walker.
+ * The shims that are not inline: node statistics, warnings, walks, grace periods,
+ * and the functions of mm/gup.c that the walker calls.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ void harness_die(const char *where, const char *format, ...)
 	exit(2);
 }
 
-/* xorshift64*: any seed but 0. */
+/* xorshift64*, with any seed but 0. */
 u64 harness_random(u64 *state)
 {
 	*state ^= *state >> 12;
@@ -59,7 +59,7 @@ u64 harness_ns(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* As on a CPU of the kernel: small changes stay here, large ones are shared. */
+/* As on a CPU of the kernel: small changes stay per thread, large ones are shared. */
 #define STAT_THRESHOLD	125
 static __thread signed char stat_diff[HARNESS_NODES][NR_HARNESS_ITEMS];
 struct pglist_data harness_nodes[HARNESS_NODES];
@@ -77,7 +77,7 @@ noinline void mod_node_page_state(struct pglist_data *node,
 	*diff = sum;
 }
 
-/* What this thread has pinned and not released, by the statistics. */
+/* Pins that this thread holds, according to the statistics. */
 long harness_stat_pinned(int nid)
 {
 	return harness_nodes[nid].stat[NR_FOLL_PIN_ACQUIRED] +
@@ -112,8 +112,8 @@ void sanity_check_pinned_pages(struct page **pages, unsigned long npages)
 
 #ifdef HARNESS_DEBUG
 /*
- * Walks are readers. A reader notes the epoch it began in; a grace period is
- * over when no reader is left from an epoch before its start.
+ * Walks are readers. A reader notes the epoch in which it began. A grace period
+ * ends when no reader remains from an earlier epoch.
  */
 static unsigned long epoch = 1;
 static struct {
@@ -173,7 +173,7 @@ void harness_step(void)
 		harness_hooks.step();
 }
 
-/* Preemption is disabled while the walk takes references, until they are valid. */
+/* The walk must disable preemption while it holds speculative references. */
 void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 {
 	bool speculative = window == LOCKLESS_WALK_WINDOW_COUNT ||
@@ -185,7 +185,7 @@ void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 		harness_hooks.delay(window);
 }
 
-/* A table that was freed is poisoned: the walk itself notices. */
+/* Nothing to do: a freed table is poisoned, so the walk itself crashes. */
 void lockless_walk_debug_table(struct page *table)
 {
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Page tables and struct pages of a test. Tables come from an arena, so that a
- * walk astray leaves it and crashes; what a test wrote is found and cleared
- * by the tables' own entries.
+ * stray walk leaves the arena and crashes. Entries of a test are found and cleared
+ * by walking the tables.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +14,7 @@ static unsigned long *free_list, arena_tables;
 
 static void *map(unsigned long size)
 {
-	/* Aligned, so that huge pages spare the TLB, as in the kernel. */
+	/* Align it for huge pages, which save TLB misses, as in the kernel. */
 	char *p = mmap(NULL, size + PMD_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

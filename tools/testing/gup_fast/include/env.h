@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What mm/gup_fast.c needs of the kernel that has nothing to do with memory:
- * compiler, atomics, assertions, the current task, fork's sequence count.
- * Names and costs are the kernel's, bodies are not.
+ * The interfaces that mm/gup_fast.c needs and that are not about memory: compiler,
+ * atomics, assertions, the current task, and the sequence count of fork(). Names
+ * and costs are those of the kernel. The code is not.
  */
 #ifndef _GUP_FAST_ENV_H
 #define _GUP_FAST_ENV_H
@@ -20,7 +20,7 @@
 #define CONFIG_PCI_P2PDMA		1
 #define CONFIG_SECRETMEM		1
 
-/* "1" if @option is defined as 1, its own name if it is not defined at all. */
+/* True if @option is defined as 1. An undefined option expands to its name. */
 #define IS_ENABLED(option)		HARNESS_ENABLED(option)
 #define HARNESS_ENABLED(expanded)	(#expanded[0] == '1')
 
@@ -48,7 +48,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-/* Warnings are counted; a test that does not expect any looks at the count. */
+/* Warnings are counted. Tests that expect no warning check the count. */
 extern unsigned long harness_warnings;
 void __cold harness_warn(void);
 
@@ -67,8 +67,8 @@ void __cold harness_warn(void);
 #define BUILD_BUG_ON(condition)		_Static_assert(!(condition), #condition)
 
 /*
- * ThreadSanitizer does not know of address dependencies and of barriers that
- * stand alone, so there a read acquires and a write releases.
+ * ThreadSanitizer does not know address dependencies and stand-alone barriers.
+ * So reads are acquire and writes are release operations there.
  */
 #ifdef __SANITIZE_THREAD__
 #define READ_ONCE(x) ({						\
@@ -105,7 +105,7 @@ static __always_inline void smp_mb__after_atomic(void)
 	asm volatile("" ::: "memory");
 }
 
-/* Publishes what was written before it: the release of an attaching store. */
+/* The release store that attaches a table: it publishes earlier writes. */
 #define smp_store_release(p, v) do {				\
 	__typeof__(*(p)) __release = (v);			\
 								\
@@ -136,7 +136,7 @@ static __always_inline bool atomic_sub_and_test(int i, atomic_t *v)
 	return !__atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
 }
 
-/* How often another thread was faster. */
+/* How often another thread changed the value first. */
 extern __thread unsigned long harness_retries;
 
 static __always_inline bool atomic_try_cmpxchg(atomic_t *v, int *old, int new)
@@ -188,7 +188,7 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* The sequence count that fork() holds odd while it write-protects. */
+/* The sequence count. fork() keeps it odd while it write-protects pages. */
 typedef struct {
 	unsigned int sequence;
 } seqcount_t;
@@ -214,15 +214,15 @@ extern __thread struct task_struct harness_task;
 #define current	(&harness_task)
 
 /*
- * Interrupts cannot be disabled here, and cost nothing. This favours the base,
- * and it means that nobody waits for a walk.
+ * Interrupts cannot be disabled here, so this costs nothing. That favours the
+ * base kernel. It also means that no updater waits for a walk.
  */
 #define local_irq_save(flags)		((void)((flags) = 0))
 #define local_irq_restore(flags)	((void)(flags))
 #define lockdep_assert_irqs_disabled()	((void)0)
 #define irqs_disabled()			true
 
-/* A preemption counter of this thread, as a CPU of the kernel has one. */
+/* A preemption counter per thread, like the one of a CPU. */
 extern __thread int harness_preempt_count;
 
 static __always_inline void preempt_disable(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * struct page and folios: 64 bytes each, with the fields that a walk touches
- * in the cache lines where the kernel has them.
+ * struct page and folios: 64 bytes each. The fields that a walk uses are in the
+ * same cache lines as in the kernel.
  */
 #ifndef _GUP_FAST_FOLIO_SHIM_H
 #define _GUP_FAST_FOLIO_SHIM_H
@@ -27,7 +27,7 @@ enum harness_page_flag {
 	PG_referenced = 2,
 	PG_head = 6,
 	PG_anon_exclusive = 17,
-	PG_harness_cma = 24,		/* in a block that is not for long-term pins */
+	PG_harness_cma = 24,		/* in a block that forbids long-term pins */
 	HARNESS_NODE_SHIFT = 56,
 	HARNESS_ZONE_SHIFT = 60,
 };
@@ -83,7 +83,7 @@ struct folio {
 _Static_assert(sizeof(struct page) == 64, "struct page is a cache line");
 _Static_assert(offsetof(struct folio, _pincount) == 64 + 28, "as in the kernel");
 
-/* Bit 0 says that it is a tail, the rest is the address of the head. */
+/* Bit 0 is set in a tail page. The other bits are the address of the head. */
 static __always_inline struct folio *page_folio(const struct page *page)
 {
 	unsigned long info = READ_ONCE(*(unsigned long *)&page->compound_info);
@@ -105,7 +105,7 @@ static __always_inline unsigned int compound_order(struct page *page)
 {
 	struct folio *folio = (struct folio *)page;
 
-	harness_step(); /* nothing holds the folio yet */
+	harness_step(); /* the walk has no reference yet */
 	return folio_test_large(folio) ? READ_ONCE(folio->_flags_1) & 0xff : 0;
 }
 
@@ -144,14 +144,14 @@ static inline bool folio_is_longterm_pinnable(struct folio *folio)
 #define shmem_mapping(m)			((m)->kind == HARNESS_SHMEM)
 #define arch_make_folio_accessible(folio)	((void)(folio), 0)
 
-/* @vma is NULL in a fast walk: what would need it, is for the slow path. */
+/* @vma is NULL in a fast walk. Cases that need it are left to the slow path. */
 static inline bool gup_must_unshare(void *vma, unsigned int flags, struct page *page)
 {
 	if ((flags & (FOLL_WRITE | FOLL_PIN)) != FOLL_PIN)
 		return false;
 	if (!PageAnon(page))
 		return flags & FOLL_LONGTERM;
-	smp_rmb(); /* the reference before the exclusive bit */
+	smp_rmb(); /* take the reference before reading the bit */
 	return !PageAnonExclusive(page);
 }
 
@@ -163,7 +163,7 @@ static inline bool gup_must_unshare(void *vma, unsigned int flags, struct page *
 #define page_ref_tracepoint_active(name)	false
 #define __page_ref_mod_unless(page, nr, added)	((void)0)
 
-/* A walk never holds the last reference; if it did, the page would be lost. */
+/* A walk never drops the last reference. If it did, the page would be lost. */
 static inline void __folio_put(struct folio *folio)
 {
 	harness_warn();
@@ -175,7 +175,7 @@ static inline void folio_put_refs(struct folio *folio, int refs)
 		__folio_put(folio);
 }
 
-/* Node statistics: per CPU, and carried over when they grow too large. */
+/* Node statistics: per thread, and added to the node when they grow too large. */
 enum node_stat_item { NR_FOLL_PIN_ACQUIRED, NR_FOLL_PIN_RELEASED, NR_HARNESS_ITEMS };
 struct pglist_data {
 	long stat[NR_HARNESS_ITEMS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests share: the walkers, the tables they walk, and hooks into the
- * walker that is tested.
+ * Shared by the tests: the walkers, the page tables, and hooks into the walker
+ * under test.
  */
 #ifndef _GUP_FAST_HARNESS_H
 #define _GUP_FAST_HARNESS_H
@@ -10,7 +10,7 @@
 
 typedef unsigned long gup_fast_fn(unsigned long start, unsigned long end,
 				  unsigned int flags, struct page **pages);
-/* The walker that is tested, and one that says what it has to return. */
+/* The walker under test, and the one that gives the expected result. */
 gup_fast_fn gup_fast, reference_gup_fast;
 extern const char reference_name[];
 
@@ -18,7 +18,7 @@ extern const char reference_name[];
 struct harness_hooks {
 	void (*delay)(int window);
 	void (*step)(void);
-	bool unprotected;	/* walks are no reader sections */
+	bool unprotected;	/* walks are not reader sections */
 };
 
 extern __thread struct harness_hooks harness_hooks;
@@ -33,7 +33,7 @@ bool harness_gp_done(unsigned long gp);
 void tables_init(unsigned long nr_tables, unsigned long nr_pages);
 unsigned long *table_alloc(void);
 void table_free(unsigned long *table);
-/* The entry for @addr at @level, of tables that are made on the way down. */
+/* Returns the entry for @addr at @level. Allocates the tables above it. */
 unsigned long *table_entry(struct mm_struct *mm, unsigned long addr,
 			   enum pgtable_level level);
 unsigned int level_shift(enum pgtable_level level);
@@ -43,7 +43,7 @@ void tables_reset(struct mm_struct *mm);
 #define ENTRY_FLAGS	(TABLE_FLAGS | _PAGE_NX)
 #define LEAF_FLAGS	(ENTRY_FLAGS | _PAGE_PSE)
 
-/* Make a folio of the pages from @pfn on, with one reference. */
+/* Make a folio of the pages starting at @pfn, with one reference. */
 struct folio *folio_make(unsigned long pfn, unsigned int order);
 
 /* Die with a message. */
@@ -51,7 +51,7 @@ struct folio *folio_make(unsigned long pfn, unsigned int order);
 void __attribute__((format(printf, 2, 3), noreturn, cold))
 harness_die(const char *where, const char *format, ...);
 
-/* Pins by the statistics of a node, as this thread sees them. */
+/* Pins on a node according to its statistics, as this thread sees them. */
 long harness_stat_pinned(int nid);
 
 u64 harness_random(u64 *state);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Page tables, laid out as those of x86-64, so that the x86 flavour of
- * asm/lockless_walk.h works on them. A table's physical address is its virtual
- * one; pages have numbers, and no memory but what a test gives them.
+ * Page tables in the layout of x86-64, so that the x86 version of
+ * asm/lockless_walk.h works on them. The physical address of a table is its virtual
+ * address. Pages have numbers, and no memory except what a test provides.
  */
 #ifndef _GUP_FAST_PGTABLE_H
 #define _GUP_FAST_PGTABLE_H
@@ -64,7 +64,7 @@ struct mm_struct {
 	seqcount_t write_protect_seq;
 };
 
-/* Variables, as in a kernel that places itself at random. */
+/* Variables, as in a kernel with KASLR. */
 extern unsigned long page_offset_base;
 extern struct page *vmemmap;
 
@@ -84,7 +84,7 @@ extern struct page *vmemmap;
 #define p4dp_get(p)		READ_ONCE(*(p))
 #define pgdp_get(p)		READ_ONCE(*(p))
 
-/* Between reading an entry and following it: one more window for tests. */
+/* An extra window for tests, between reading an entry and following it. */
 #ifdef HARNESS_DEBUG
 void harness_step(void);
 #else
@@ -93,7 +93,7 @@ static __always_inline void harness_step(void)
 }
 #endif /* HARNESS_DEBUG */
 
-/* The entry for @addr in the table that a value of the level above points to. */
+/* The entry for @addr in the table that the upper-level value points to. */
 #define HARNESS_ENTRY(type, val, addr, shift) ({			\
 	harness_step();							\
 	(type *)(((val) & PTE_PFN_MASK) + page_offset_base) +		\
@@ -151,7 +151,7 @@ static inline bool harness_protnone(unsigned long val)
 #define mm_pud_folded(mm)	false
 #define pte_advance_pfn(x, nr)	__pte(pte_val(x) + ((unsigned long)(nr) << PFN_PTE_SHIFT))
 
-/* Entries that permit nothing have their page number inverted. */
+/* Entries without permissions have an inverted page number. */
 static inline unsigned long pte_pfn(pte_t pte)
 {
 	unsigned long val = pte_val(pte);
@@ -175,7 +175,7 @@ static inline unsigned long pte_pfn(pte_t pte)
 #define pte_offset_map(pmdp, addr)	__pte_map(pmdp, addr)
 #define pte_unmap(ptep)		kunmap_local(ptep)
 
-/* The next border of a table's reach, or the end of the range. */
+/* The next boundary of a table's range, or the end of the whole range. */
 static inline unsigned long harness_addr_end(unsigned long addr,
 					     unsigned long end,
 					     unsigned long size)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stands in for linux/lockless_walk.h: a walk is a reader section of an epoch
- * scheme of our own, and has interrupts on, whatever the kernel's mode. At full
- * speed it is nothing, as the base's local_irq_save() is.
+ * Replaces linux/lockless_walk.h. A walk is a reader section of our own epoch
+ * scheme, and has interrupts enabled in each mode of the kernel. In measurements
+ * it costs nothing, like local_irq_save() of the base kernel.
  */
 #ifndef _GUP_FAST_WALK_H
 #define _GUP_FAST_WALK_H
 
 #include "folio.h"
 
-/* Per CPU is per thread. */
+/* Per-CPU variables are per-thread variables here. */
 #define DECLARE_PER_CPU(type, name)	extern __thread type name
 #define __this_cpu_read(variable)	(variable)
 #define this_cpu_ptr(pointer)		(pointer)
@@ -34,7 +34,7 @@ void lockless_walk_restart(struct lockless_walk *walk, struct mm_struct *mm);
 void lockdep_assert_lockless_walk(void);
 #else
 #ifdef HARNESS_COUNT
-/* What tracking does not do: count the walkers of a process. */
+/* Counts the walkers of a process, as an alternative to tracking. */
 extern int harness_walkers;
 
 static inline void lockless_walk_begin(struct lockless_walk *walk, struct mm_struct *mm)

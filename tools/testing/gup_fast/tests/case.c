@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Cases: made at random, printed, made smaller.
+ * Cases: generate random ones, print them, and minimise failing ones.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "case.h"
 
-/* A random number below 2^bits, as likely small as large. */
+/* A random number below 2^bits. Small numbers are as likely as large ones. */
 static unsigned int magnitude(u64 *seed, unsigned int bits)
 {
 	return harness_random(seed) % (1U << (harness_random(seed) % bits + 1));
@@ -69,7 +69,7 @@ static bool still_fails(const struct case_spec *c)
 	return case_check(c);
 }
 
-/* Drop items, then clear and halve bytes, as long as it goes on failing. */
+/* Drop items, then clear and halve bytes, as long as the case keeps failing. */
 void case_minimise(struct case_spec *c)
 {
 	struct case_spec smaller;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A case of the differential test: what is mapped, what is asked for, and what
- * strikes our walk in one of its windows. A case is bytes, any bytes, so that
- * a fuzzer can make them.
+ * A case of the differential test: what is mapped, what is requested, and what
+ * strikes our walk in one of its windows. Any bytes are a valid case, so that
+ * a fuzzer can generate cases.
  */
 #ifndef _GUP_FAST_CASE_H
 #define _GUP_FAST_CASE_H
@@ -10,7 +10,7 @@
 #include "harness.h"
 
 #define CASE_ITEMS	12
-#define CASE_PAGES	1200		/* the most that are asked for */
+#define CASE_PAGES	1200		/* the most that are requested */
 #define CASE_WINDOW	2048UL		/* page frames for each item */
 #define CASE_PUD_PFN	(1UL << 18)	/* of the one folio of 1 GiB */
 
@@ -20,7 +20,7 @@ enum case_flag {
 	CASE_LONGTERM	= BIT(2),
 	CASE_P2PDMA	= BIT(3),
 	CASE_FORCE	= BIT(4),
-	CASE_FORKING	= BIT(5),	/* all the while */
+	CASE_FORKING	= BIT(5),	/* during the whole walk */
 };
 
 /* The lower bits of `kind`. */
@@ -50,15 +50,15 @@ struct case_item {
 	u8 order;	/* of the folios; << 4: first page, in 1/16 of a folio */
 	u8 len;		/* pages, up to 64; 1024 with 0x40 in `how` */
 	u8 how;		/* 0x80: up to the next PMD range */
-	u8 change;	/* from this entry on ... */
-	u8 bit;		/* this bit of perm differs; 8: of this entry only; 16: it is a hole */
-	u8 exclusive;	/* which pages are: see exclusive_page() */
+	u8 change;	/* from this entry on, ... */
+	u8 bit;		/* ... this bit of perm differs; 8: in this entry only; 16: it is a hole */
+	u8 exclusive;	/* which pages are exclusive, see exclusive_page() */
 };
 
 struct case_spec {
-	u8 flags, place, skip_hi, skip;	/* pages before the first one asked for */
+	u8 flags, place, skip_hi, skip;	/* pages before the first requested one */
 	u8 nr_hi, nr;
-	u8 strike;	/* in which window, from 1 on; 0: never */
+	u8 strike;	/* number of the window, from 1 on; 0: never */
 	u8 strike_how;	/* enum case_strike | position << 3 */
 	struct case_item item[CASE_ITEMS];
 	unsigned int nr_items;
@@ -66,7 +66,7 @@ struct case_spec {
 
 #define CASE_HEAD	offsetof(struct case_spec, item)
 
-/* What was made of a case. */
+/* What was built for a case. */
 struct case_world {
 	struct mm_struct mm;
 	unsigned long start, nr, mapped;
@@ -85,10 +85,10 @@ void case_random(struct case_spec *c, u64 *seed);
 void case_build(const struct case_spec *c);
 void case_restore(void);
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or a description of the failure. */
 const char *case_check(const struct case_spec *c);
 
-/* What all cases so far did. */
+/* Sums over all cases so far. */
 struct case_totals {
 	unsigned long cases, pages, struck, refused, full;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From bytes to page tables and folios, and back to where they were.
+ * Build page tables and folios from bytes, and restore the state before.
  *
- * Tables stay between cases: an undo log restores the entries. Every page
- * keeps the reference count it began with in page->index.
+ * Tables stay between cases: an undo log restores the entries. Each page keeps
+ * its initial reference count in page->index.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static struct address_space mappings[] = {
 	{ HARNESS_FILE }, { HARNESS_SHMEM }, { HARNESS_SECRETMEM },
 };
 
-/* Where the first page goes: a border, or so many pages before it. */
+/* Address of the first page: a boundary, or some pages before it. */
 static unsigned long place(u8 byte)
 {
 	static const unsigned long border[] = {
@@ -147,7 +147,7 @@ static void finish_folio(struct folio *folio, const struct case_item *it)
 	folio->index = folio->_refcount.counter;
 }
 
-/* Folios of one order for pages @first and @nr more; returns the page frame. */
+/* Make folios of one order for @nr pages, from page @first of the item on. */
 static unsigned long make_folios(const struct case_item *it, unsigned int n,
 				 unsigned int order, unsigned long nr)
 {
@@ -238,7 +238,7 @@ static unsigned long build_item(const struct case_item *it, unsigned int n,
 	return build_ptes(it, n, addr);
 }
 
-/* The API refuses to get pages for long: only pins are. */
+/* The API has no long-term get: only pins can be long-term. */
 static unsigned int gup_flags(u8 flags)
 {
 	return (flags & CASE_PIN ? FOLL_PIN : FOLL_GET) |
@@ -259,7 +259,7 @@ void case_build(const struct case_spec *c)
 	world.overflow = false;
 	world.may_warn = false;
 	for (i = 0; i < c->nr_items; i++) {
-		/* There is only one folio of this size. */
+		/* The harness has memory for one folio of this size. */
 		if ((c->item[i].kind & 3) == LEAF_PUD && !(addr & ~PUD_MASK)) {
 			if (pud_used)
 				break;
@@ -290,7 +290,7 @@ void case_init(void)
 		table_entry(&world.mm, place(i), PGTABLE_LEVEL_PTE);
 }
 
-/* What is missing is zero, what is too much is left out. */
+/* Missing bytes are zero, excess bytes are ignored. */
 void case_decode(struct case_spec *c, const u8 *data, size_t size)
 {
 	size_t items = size > CASE_HEAD ? (size - CASE_HEAD) / sizeof(c->item[0]) : 0;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Run a case through the walker and the reference. What must hold:
+ * Run a case through the walker and the reference. The following must hold:
  *
- *  1. Either walker holds exactly the references, pins and statistics of the
- *     pages it returned.
+ *  1. Each walker holds exactly the references, pins and statistics of the pages
+ *     that it returned.
  *  2. Both return the same pages, and mark the same folios referenced.
- *  3. Struck in a window, ours returns a part of what it returns otherwise, from
- *     the start on; and no page that was not mapped any more when the window
- *     closed, unless it had been handed out before.
+ *  3. When struck in a window, ours returns a first part of its normal result. It
+ *     does not return a page that was no longer mapped when the window closed,
+ *     unless the page had been handed out before.
  *
  * Where ours may differ from the reference:
  *
- *  a. No pages asked for: ours returns 0.
- *  b. A reference count about to overflow stops ours a batch later than a walk
- *     of one page at a time: it is negative then, half its range from harm. So
- *     of rule 2 only that one is a part of the other, and that no count was
- *     negative before. The walk by ranges takes a whole PUD leaf at once, so it is
- *     not compared in this case.
+ *  a. If no pages are requested, ours returns 0.
+ *  b. If a reference count is about to overflow, ours stops a batch later than a
+ *     walk of one page at a time. The count is negative then, but far from the
+ *     end of its range. So only a part of rule 2 is checked: one result is a part of
+ *     the other, and no count was negative before. The walk by ranges takes a
+ *     whole PUD leaf at once, so it is not compared in this case.
  *  c. The zero page need not be marked referenced when it is pinned.
  */
 #include <stdio.h>
@@ -39,14 +39,14 @@ static char why[200];
 
 #define FAIL(...) (snprintf(why, sizeof(why), __VA_ARGS__), why)
 
-/* The strike: armed by case_check(), done by the hook below. */
+/* The strike. case_check() prepares it, and the hook below runs it. */
 static struct {
 	const struct case_spec *spec;
 	unsigned int windows;
 	bool done, forked;
 	unsigned long handed;		/* pages that had been handed out */
-	unsigned long first, last;	/* pages that are not mapped any more */
-	gup_fast_fn *fn;	/* at work */
+	unsigned long first, last;	/* pages that are no longer mapped */
+	gup_fast_fn *fn;	/* the walker that runs */
 } strike;
 
 static unsigned long position(const struct case_spec *c)
@@ -69,7 +69,7 @@ static unsigned long *mapped_by(unsigned long addr, enum pgtable_level *level)
 	}
 }
 
-/* The pages of the range that the entry for @addr at @level covers. */
+/* Record the pages that the entry for @addr at @level maps. */
 static void strike_unmapped(unsigned long addr, enum pgtable_level level)
 {
 	unsigned long size = 1UL << level_shift(level), from = addr & ~(size - 1);
@@ -92,7 +92,7 @@ static void strike_entry(unsigned long addr, enum case_strike how)
 	struck_entry = entry;
 	struck_old = *entry;
 	if (how == STRIKE_HARDWARE) {
-		/* Of a PMD the walk wants to see the same bits. */
+		/* For a PMD, the walk compares these bits, too. */
 		if (level == PGTABLE_LEVEL_PTE && *entry & _PAGE_PRESENT)
 			*entry ^= _PAGE_ACCESSED | _PAGE_DIRTY;
 		return;
@@ -113,7 +113,7 @@ static bool untouched(struct page *page)
 	       page->page_type == HARNESS_TYPE_NONE;
 }
 
-/* One folio becomes many of a lesser order. */
+/* Split a folio into folios of a lower order. */
 static void split(struct folio *folio, unsigned int order)
 {
 	unsigned long pfn = page_to_pfn(&folio->page), end = pfn + folio->_nr_pages, i;
@@ -134,8 +134,8 @@ static void split(struct folio *folio, unsigned int order)
 }
 
 /*
- * Eight small folios become one, if they are there and nobody has them. Only
- * of memory that is allowed whether large or not.
+ * Merge eight small folios, if all exist and have no other references. Only memory
+ * that may be pinned both as small and as large folios is merged.
  */
 static void merge(unsigned long pfn)
 {
@@ -189,10 +189,10 @@ static void strike_hook(int window)
 	const struct case_spec *c = strike.spec;
 	unsigned long addr = world.start + position(c) * PAGE_SIZE;
 
-	/* One for each reference, and in the middle of taking it. */
+	/* This window occurs once per reference, while it is being taken. */
 	if (window == LOCKLESS_WALK_WINDOW_COUNT)
 		return;
-	/* Odd windows are those before the references. */
+	/* Odd windows are before the references. */
 	if (++strike.windows != c->strike || strike.done)
 		return;
 	strike.done = true;
@@ -206,7 +206,7 @@ static void strike_hook(int window)
 		strike_entry(addr, c->strike_how & 7);
 }
 
-/* Rule 1. Puts every folio back to where it was. */
+/* Check rule 1, and restore the counts of all folios. */
 static const char *account(const char *who, struct result *r, const long *stat)
 {
 	unsigned long pinned[HARNESS_NODES] = {}, i, n;
@@ -262,7 +262,7 @@ static const char *run(const char *who, gup_fast_fn *fn, struct result *r)
 	return account(who, r, stat);
 }
 
-/* Is what @part returned the beginning of what @all returned? */
+/* Is the result @part the first part of @all? */
 static const char *beginning(const char *who, struct result *part, struct result *all)
 {
 	unsigned long i;
@@ -277,7 +277,7 @@ static const char *beginning(const char *who, struct result *part, struct result
 	return NULL;
 }
 
-/* The part of rule 2 that is left when counts overflow. */
+/* The remaining part of rule 2 if counts overflow. */
 static const char *check_negative(void)
 {
 	unsigned long i;
@@ -335,7 +335,7 @@ static const char *check_struck(const struct case_spec *c, gup_fast_fn *fn)
 	return NULL;
 }
 
-/* The same by ranges; and with room for only some of them. */
+/* The same with ranges, and with room for only some of them. */
 static const char *check_ranges(const struct case_spec *c)
 {
 	const char *wrong = run("ranges", ranges_gup_fast, &want);

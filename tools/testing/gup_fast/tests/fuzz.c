@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * libFuzzer makes the cases: it looks for bytes that take the walker, or the
- * strikes, somewhere new.
+ * libFuzzer generates the cases. It looks for bytes that reach new code in the
+ * walker or in the strikes.
  */
 #include <stdio.h>
 #include <stdlib.h>

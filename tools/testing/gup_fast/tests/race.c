@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Walkers against an updater, on real cores.
+ * Race walkers against an updater on real CPUs.
  *
- * With the sound protocol there must be no stale pin. A pin is stale if the
- * page was put to another use while we held it, or had left our address before
- * we took it; pages say themselves where they are. Every step left out in turn
- * must be noticed. Output is TAP.
+ * With the sound protocol no pin may be stale. A pin is stale if the page was
+ * reused while we held the pin, or was moved away from our address before we took
+ * it. Each page records where it is mapped. Then each step of the protocol is left
+ * out in turn, and the test must notice that. Output is TAP.
  *
- * Every run is a process of its own: a walk in a freed table crashes.
+ * Each run is a separate process, because a walk in a freed table crashes.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -44,7 +44,7 @@ static unsigned long walks, pins, updates, refused;
 struct walker {
 	pthread_t thread;
 	u64 seed;
-	unsigned int clock;		/* before the first reference was taken */
+	unsigned int clock;		/* race_clock before the first reference */
 	bool clock_read;
 };
 
@@ -56,7 +56,7 @@ void race_spin(unsigned int loops)
 		asm volatile("" ::: "memory");
 }
 
-/* Mostly no delay, sometimes a short one, seldom a long one. */
+/* Usually no delay, sometimes a short one, rarely a long one. */
 static void dither(u64 *seed)
 {
 	u64 r = harness_random(seed);
@@ -100,8 +100,8 @@ static struct race_home home_of(unsigned long pfn)
 }
 
 /*
- * We have a pin on @pfn, for the page @where. It has to be there; or, if pages
- * may move with their pins, have left after we began to take references.
+ * We have a pin on @pfn for the page @where. The page must still be there. If pages
+ * may move with their pins, it may have left after we began to take references.
  */
 static void check_home(unsigned long pfn, unsigned int where)
 {
@@ -181,13 +181,13 @@ static void *walker(void *arg)
 	return NULL;
 }
 
-/* Did walks and updates meet? An update that was refused shows it. */
+/* Did walks and updates overlap? A refused update proves it. */
 static bool met(void)
 {
 	return __atomic_load_n(&pins, __ATOMIC_RELAXED) && updates && (refused || race->moves);
 }
 
-/* Longer if the machine is so busy that they have not met by then. */
+/* Run longer if they did not overlap by then, because the machine is busy. */
 static void update_for(double seconds)
 {
 	u64 end = harness_ns() + seconds * 1e9, last = end + PATIENCE * 1e9;
@@ -223,7 +223,7 @@ static void child(double seconds)
 	static struct walker walkers[MAX_WALKERS];
 	unsigned int i, nr = race->tight ? 1 : MAX_WALKERS;
 
-	/* A poisoned address raises one of these; the base register decides which. */
+	/* A poisoned address raises SIGSEGV or SIGBUS, depending on the base register. */
 	if (race_switch || race_walker) {
 		signal(SIGSEGV, crashed);
 		signal(SIGBUS, crashed);
@@ -276,7 +276,7 @@ static int run(const struct race_case *c, const struct race_mutant *m, double se
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Steps of the updater, and the reader section, which is the test's own. */
+/* Steps of the updater, and the reader section of the walk, which the test provides. */
 static const struct race_mutant mutants[] = {
 	{ "the walk is not a reader section", "free-pte free-pmd", WALK_NO_READER },
 	{ "no barrier between clearing and counting", "pte-tight", UPDATE_NO_BARRIER },

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an updater does: one function for each way in which the kernel takes
- * pages from under a walk.
+ * The updates: one function for each way in which the kernel removes pages while
+ * a walk looks at them.
  */
 #include <string.h>
 
 #include "race.h"
 
-/* Two sets of pages that take turns; where in their folio they begin. */
+/* Two sets of pages that are mapped in turn. They start at frame_offset in a folio. */
 #define SET_PFN(set)	(((1UL + (set)) << 18) + frame_offset)
 
 static unsigned long frame_offset, *slot, values[2], saved[2][RACE_PAGES];
@@ -33,7 +33,7 @@ static void set_home(unsigned int set, unsigned int where)
 		go_home(SET_PFN(set) + i, where == RACE_OUT ? RACE_OUT : where + i);
 }
 
-/* (C): does anybody have the page? */
+/* (C): does anyone else have a reference on the page? */
 static bool busy(struct page *page)
 {
 	if (race_switch == UPDATE_NO_COUNT)
@@ -51,7 +51,7 @@ static bool set_busy(unsigned int set)
 	return false;
 }
 
-/* To count first, and then to clear: with time enough between the two. */
+/* Count before clearing, with enough time in between for a walk. */
 static bool count_first(struct page *page)
 {
 	bool refused;
@@ -63,25 +63,25 @@ static bool count_first(struct page *page)
 	return refused;
 }
 
-/* The page is ours alone: use it for something else. */
+/* Nobody else has the page: use it for something else. */
 static void reuse(unsigned long pfn)
 {
 	go_home(pfn, RACE_OUT);
 	race_content[pfn]++;
 }
 
-/* (A), (B). */
+/* Steps (A) and (B) */
 static void clear(unsigned long *entry)
 {
 	WRITE_ONCE(*entry, 0);
 	if (race_switch != UPDATE_NO_BARRIER)
-		smp_mb(); /* pairs with the walk's taking of references */
+		smp_mb(); /* pairs with the references of the walk */
 }
 
-/* With everything that was written to the table and its pages before. */
+/* Publishes all earlier writes to the table and its pages. */
 static void attach(unsigned long *entry, unsigned long value)
 {
-	smp_store_release(entry, value); /* pairs with reading the entry */
+	smp_store_release(entry, value); /* pairs with the read of the entry */
 }
 
 static void make_set(unsigned int set, unsigned int order)
@@ -106,7 +106,7 @@ static void map_set(unsigned int set, unsigned long addr, const struct race_case
 			(SET_PFN(set) + i) << PAGE_SHIFT | ENTRY_FLAGS;
 }
 
-/* Two subtrees for the same entry; the first one is in place. */
+/* Make two subtrees for the same entry. The first one is attached. */
 static void swap_setup(const struct race_case *c)
 {
 	unsigned int set;
@@ -125,7 +125,7 @@ static void swap_setup(const struct race_case *c)
 	set_home(1, RACE_OUT);
 }
 
-/* Clear and count, by an entry above those that map, or by a leaf. */
+/* Clear and count. The entry is above those that map pages, or is a leaf. */
 static bool swap_update(const struct race_case *c)
 {
 	unsigned int set = current_set, i;
@@ -166,7 +166,7 @@ static unsigned int entry_set(unsigned int i)
 	return slot[i] == saved[1][i];
 }
 
-/* Clear and count, entry by entry. */
+/* Clear and count, one entry at a time. */
 static bool pte_update(const struct race_case *c)
 {
 	unsigned int i = c->tight ? 0 : harness_random(&race_seed) % RACE_PAGES;
@@ -185,7 +185,7 @@ static bool pte_update(const struct race_case *c)
 	return true;
 }
 
-/* All entries of a large folio at once; c->order covers the set. */
+/* Clear all entries of a large folio at once. c->order covers the set. */
 static bool folio_update(const struct race_case *c)
 {
 	unsigned int i, set = entry_set(0);
@@ -215,9 +215,9 @@ static void share_setup(const struct race_case *c)
 }
 
 /*
- * An exclusive page is shared, as by KSM, or is exclusive again. The entry is
- * the same before and after: only the bit in the page tells. Shared pages must
- * not be pinned for reading, so they are out.
+ * An exclusive page is shared, as by KSM, or becomes exclusive again. The entry is
+ * the same before and after, only PageAnonExclusive changes. Shared pages must not
+ * be pinned for reading, so they count as unmapped (RACE_OUT).
  */
 static bool share_update(const struct race_case *c)
 {
@@ -297,8 +297,8 @@ static void move_homes(void)
 }
 
 /*
- * Tables change places, pages and their pins with them, and nobody counts. Of
- * two that share a table, and unshare, one sees the same.
+ * Exchange two tables, and with them their pages and pins, without counting. If a
+ * table is unshared, one of its users sees the same.
  */
 static bool move_update(const struct race_case *c)
 {
@@ -317,9 +317,9 @@ static bool move_update(const struct race_case *c)
 	return true;
 }
 
-/* Tables that wait for the grace period, and then for their next use. */
+/* Tables that wait for the end of a grace period, and then for reuse. */
 #define POOL	16
-#define USED	(2 * RACE_PAGES)	/* entries of a table that walks come to */
+#define USED	(2 * RACE_PAGES)	/* entries of a table that walks may read */
 #define POISON	(BIT(51) | ENTRY_FLAGS)
 
 static struct { unsigned long *table, gp; } pool[POOL];
@@ -335,7 +335,7 @@ static void free_setup(const struct race_case *c)
 	live = table_alloc();
 }
 
-/* Poison what nobody can be in any more; returns one that is free, if any. */
+/* Poison tables that no walk can be in any more. Returns a free one, or -1. */
 static int reclaim(void)
 {
 	unsigned int i, n;
@@ -352,7 +352,7 @@ static int reclaim(void)
 	return found;
 }
 
-/* A copy of the table that @value points to becomes the one that is mapped. */
+/* Attach a copy of the table that @value points to. */
 static void attach_copy(unsigned long value, unsigned long *to)
 {
 	unsigned long *from = (unsigned long *)(value & PTE_PFN_MASK);
@@ -363,7 +363,7 @@ static void attach_copy(unsigned long value, unsigned long *to)
 	attach(slot, (unsigned long)to | TABLE_FLAGS);
 }
 
-/* As swap_update(), but the table is freed, too: poisoned, and used again. */
+/* Like swap_update(), but the table is also freed: it is poisoned and reused. */
 static bool free_update(const struct race_case *c)
 {
 	unsigned long old = *slot, *fresh;
@@ -388,7 +388,7 @@ static bool free_update(const struct race_case *c)
 	return true;
 }
 
-/* Nobody has the set: hold everybody off. */
+/* Freeze all @nr folios of the set, or none if any has another reference. */
 static bool freeze(unsigned int nr)
 {
 	unsigned int i, step = RACE_PAGES / nr;
@@ -408,7 +408,7 @@ static bool freeze(unsigned int nr)
 	return false;
 }
 
-/* Of the frozen set make @nr folios. Heads come last, as in the kernel. */
+/* Make @nr folios of the frozen set. Heads are set up last, as in the kernel. */
 static void reshape(unsigned int nr)
 {
 	unsigned int i, step = RACE_PAGES / nr;
@@ -441,7 +441,7 @@ static void reshape_setup(const struct race_case *c)
 	shape = RACE_PAGES;
 }
 
-/* Split and collapse: the same frames are folios of other sizes. */
+/* Split and collapse: the same page frames become folios of other sizes. */
 static bool reshape_update(const struct race_case *c)
 {
 	unsigned int i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ranges, expanded, so that they can be compared with pages.
+ * Expand ranges, so that they can be compared with pages.
  */
 #include "gup_fast_internal.h"
 #include "harness.h"
@@ -36,8 +36,8 @@ static void fork_now(int window)
 }
 
 /*
- * The second half is pinned while fork() is at work, and given back: also what became part
- * of the last range of the first half. Returns what is left.
+ * The second half is pinned during fork(), and must be given back completely, including the
+ * pages that extended the last range of the first half. Returns the pages that are left.
  */
 unsigned long ranges_forked(unsigned long start, unsigned long end,
 			    unsigned int flags, struct page **pages)
@@ -52,7 +52,7 @@ unsigned long ranges_forked(unsigned long start, unsigned long end,
 	return more ? -1UL : expand(taken, pages);
 }
 
-/* Is each of one folio, and as long as it can be? */
+/* Is each range within one folio, and as long as possible? */
 bool ranges_are_whole(void)
 {
 	unsigned int i;

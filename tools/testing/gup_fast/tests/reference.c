@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a walk has to return, one page at a time, when nobody else touches the
- * tables. It is the reference of the case test, and shares no code with
+ * The result that a walk must have if nothing else changes the tables, computed one
+ * page at a time. It is the reference of the case test, and shares no code with
  * mm/gup_fast.c.
  */
 #include "harness.h"
 
 const char reference_name[] = "reference";
 
-/* The entry that maps @addr, or the one that shows that nothing does. */
+/* The entry that maps @addr, or the entry that shows that nothing is mapped. */
 static unsigned long leaf_entry(unsigned long addr, enum pgtable_level *level)
 {
 	enum pgtable_level l = CONFIG_PGTABLE_LEVELS - 1;
@@ -33,7 +33,7 @@ static bool entry_allows(unsigned long entry, unsigned int flags)
 	return (entry & need) == need && !(entry & _PAGE_SPECIAL);
 }
 
-/* Secretmem never, files that track dirty pages not for long. */
+/* Secretmem is never allowed. Files that track dirty pages forbid long-term writes. */
 static bool mapping_allows(struct folio *folio, bool longterm_write)
 {
 	struct address_space *mapping = folio->mapping;
@@ -63,12 +63,12 @@ static bool folio_allows(struct folio *folio, unsigned int flags)
 		return false;
 	if (longterm && folio->flags & BIT(PG_harness_cma) && !is_zero_folio(folio))
 		return false;
-	/* Secretmem has small folios only. */
+	/* Secretmem only has small folios. */
 	return (folio->flags & BIT(PG_head) && !longterm_write) ||
 	       mapping_allows(folio, longterm_write);
 }
 
-/* Has a pin for reading to give the process a page of its own first? */
+/* Must a pin for reading unshare the page first? */
 static bool must_unshare(struct folio *folio, struct page *page, unsigned int flags)
 {
 	if (!((unsigned long)folio->mapping & FOLIO_MAPPING_ANON))

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A direct read that ends in the middle of a block of the device gives back what it
- * pinned of that block.
+ * If a direct read ends in the middle of a block of the device, the kernel must unpin the
+ * pages of that block.
  *
- * The device is a loop device. The buffer is a huge page, of which only some pages are
- * mapped: the read pins these, and is cut at the last border of a block. Pins are those of
- * the whole system: nothing else may do direct I/O meanwhile.
+ * The device is a loop device. The buffer is a huge page of which only some pages are
+ * mapped. The read pins these pages, and is cut at the last block boundary. The test
+ * counts the pins of the whole system, so nothing else may do direct I/O meanwhile.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +32,7 @@ FIXTURE(dio_block_align) {
 };
 
 FIXTURE_VARIANT(dio_block_align) {
-	size_t block;	/* of the device, in pages */
+	size_t block;	/* block size of the device, in pages */
 };
 
 FIXTURE_VARIANT_ADD(dio_block_align, block_of_four_pages) { .block = 4 };
@@ -104,8 +104,8 @@ FIXTURE_TEARDOWN(dio_block_align)
 }
 
 /*
- * The last of @iov is mapped so far only, and the others are @before pages. What is left
- * of the last block is read by way of the page cache.
+ * Only the first @mapped pages of the last @iov are mapped. The others have @before pages.
+ * The rest of the last block is read through the page cache.
  */
 static void read_cut(struct __test_metadata *_metadata, FIXTURE_DATA(dio_block_align) *self,
 		     size_t block, struct iovec *iov, int nr, size_t before, size_t mapped)
@@ -118,7 +118,7 @@ static void read_cut(struct __test_metadata *_metadata, FIXTURE_DATA(dio_block_a
 	EXPECT_EQ(pins, pins_held());
 }
 
-/* All of it is one bvec, which is made shorter: by up to three pages. */
+/* The data is in one bvec, which is shortened by up to three pages. */
 TEST_F(dio_block_align, shortened)
 {
 	struct iovec iov = { self->buf, READ * self->page };
@@ -127,7 +127,7 @@ TEST_F(dio_block_align, shortened)
 		read_cut(_metadata, self, variant->block, &iov, 1, 0, mapped);
 }
 
-/* Two bvecs. The second has less than a block, and is dropped. */
+/* There are two bvecs. The second is shorter than a block, and is dropped. */
 TEST_F(dio_block_align, dropped)
 {
 	struct iovec iov[2] = {
@@ -139,7 +139,7 @@ TEST_F(dio_block_align, dropped)
 		read_cut(_metadata, self, variant->block, iov, 2, 5, mapped);
 }
 
-/* One bvec, of 1 KiB that lies in two pages, is dropped. */
+/* A single bvec of 1 KiB, which lies in two pages, is dropped. */
 TEST_F(dio_block_align, across_pages)
 {
 	struct iovec iov[2] = {

@@ -2,14 +2,14 @@
 /*
  * Operations on memory while lookups of PTE tables fail (CONFIG_FAIL_PTE_MAP).
  *
- * A lookup that fails says that the table may have moved. It does not say that
- * nothing is mapped, and it is not an error. So every operation must have the
- * result that it has without failures. Each test does one operation with the
- * injection on, and checks all of its result with the injection off. With
- * probability 100 it also checks that the code which it aims at saw a failure.
+ * A lookup that fails means that the table may have moved. It does not mean that
+ * nothing is mapped, and it is not an error. So each operation must have the same
+ * result as without failures. Each test does one operation with the injection on,
+ * and checks the whole result with the injection off. With probability 100 it also
+ * checks that the tested function saw a failure.
  *
- * task-filter confines the failures to the tests. All settings that are changed
- * here, of the injection and of others, are restored after each test.
+ * task-filter confines the failures to the tests. Each test restores all settings
+ * that it changes, of the injection and of others.
  */
 #define _GNU_SOURCE
 #include "fail_pte_map.h"
@@ -36,7 +36,7 @@ CASE(values)
 	EXPECT_EQ(0, injected(NULL));
 }
 
-/* A caller that tries again succeeds, even if every lookup that may fail does. */
+/* A caller that retries succeeds, even if every lookup that may fail does so. */
 CASE(once)
 {
 	long calls, failures, tables = self->size / table_size();
@@ -52,8 +52,8 @@ CASE(once)
 }
 
 /*
- * Without a probability, lookups do not count for fail-nth. The mprotect() looks
- * up TABLES tables, and there are few opportunities for other faults in it.
+ * With no probability set, lookups do not count for fail-nth. The mprotect() looks
+ * up TABLES tables, and few other faults can be injected in it.
  */
 CASE(fail_nth)
 {
@@ -80,7 +80,7 @@ CASE(fork)
 	EXPECT_INJECTED("copy_pte_range");
 }
 
-/* With two protections, no PMD can map a huge page. */
+/* A PMD with two protections cannot map a huge page. */
 CASE(fork_thp)
 {
 	size_t huge = read_pmd_pagesize();
@@ -100,8 +100,8 @@ CASE(fork_thp)
 }
 
 /*
- * A program that starts and ends. It writes to private mappings of files, and
- * their page faults are done twice: with the VMA lock, and with mmap_lock.
+ * Start a program and wait for its end. It writes to private mappings of files, and
+ * each of these page faults is done twice: with the VMA lock and with mmap_lock.
  */
 CASE(exec)
 {
@@ -125,7 +125,7 @@ CASE(exec)
 
 /* ---- Core dumps ---- */
 
-/* Where a core file has the memory at @addr. NULL if it does not have all of it. */
+/* Find the memory at @addr in a core file. NULL if some of it is missing. */
 static const char *find_in_core(const char *core, size_t core_size, char *addr, size_t size)
 {
 	const ElfW(Ehdr) *header = (const void *)core;
@@ -180,7 +180,7 @@ CASE(core)
 
 /* ---- Out of memory ---- */
 
-/* A memory cgroup that has less than is wanted, and no swap. */
+/* A memory cgroup without swap, with a limit below what the test needs. */
 static int make_cgroup(FIXTURE_DATA(fail_pte_map) *self, const char *max)
 {
 	char path[96], *dir = self->cgroup;
@@ -199,7 +199,7 @@ static int make_cgroup(FIXTURE_DATA(fail_pte_map) *self, const char *max)
 	return write_word(path, max);
 }
 
-/* The OOM killer ends a process whose page faults, and whose exit, are slowed down. */
+/* Injection slows down page faults and the exit. The OOM killer must still succeed. */
 CASE(oom)
 {
 	const size_t size = 64 << 20;
@@ -278,7 +278,7 @@ CASE(mincore)
 	EXPECT_INJECTED("mincore_pte_range");
 }
 
-/* On one CPU: others may keep pages, that munlock() has seen, in a batch. */
+/* Stay on one CPU: others may have batched pages that munlock() has seen. */
 CASE(mlock)
 {
 	int cpu = sched_getcpu();
@@ -329,7 +329,7 @@ CASE(collapse)
 	EXPECT_INJECTED("collapse_scan_pmd");
 }
 
-/* The addresses are not congruent. So entries are moved, and never a table. */
+/* The addresses are not congruent, so mremap() moves entries and never a table. */
 CASE(mremap)
 {
 	ASSERT_EQ(self->other, INJECT(mremap(self->mem, self->size, self->size,
@@ -376,7 +376,7 @@ CASE(munmap)
 
 /* ---- /proc ---- */
 
-/* The value of a line of smaps in KiB, or -1. */
+/* The value in KiB of a line of smaps, or -1. */
 static long smaps_kib(const char *mem, const char *name)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "r");
@@ -466,9 +466,9 @@ static int uffd_open(uint64_t features)
 }
 
 /*
- * Copies or moves a range, three pages at a time. EAGAIN says that less was done
- * than was asked for. Then it goes on where the kernel stopped. Returns how often
- * that was, or -1 with another error.
+ * Copies or moves a range, three pages at a time. EAGAIN means that less was done
+ * than requested. The function then continues where the kernel stopped. Returns the
+ * number of such retries, or -1 on another error.
  */
 static int uffd_transfer(int uffd, int op, char *dst, char *src, size_t size)
 {
@@ -490,7 +490,7 @@ static int uffd_transfer(int uffd, int op, char *dst, char *src, size_t size)
 	return again;
 }
 
-/* Returns how often the kernel wanted to be asked again, or -1. */
+/* Returns how often the kernel asked for a retry, or -1. */
 static int uffd_fill(FIXTURE_DATA(fail_pte_map) *self, int uffd, int op)
 {
 	if (map_at(self->other, self->size) != self->other ||
@@ -530,13 +530,13 @@ CASE(uffd_move)
 
 /* ---- swapoff() ---- */
 
-/* A loop device on memory of its own, which goes away with its last user. */
+/* A loop device backed by @file. It is detached when its last user closes it. */
 static int make_loop_device(char *path, size_t len, int file)
 {
 	struct loop_config config = { .fd = file, .info.lo_flags = LO_FLAGS_AUTOCLEAR };
 	int control = open("/dev/loop-control", O_RDWR), fd = -1;
 
-	/* Another process may take the one that is free first. */
+	/* Another process may take the free device first. */
 	for (int try = 0; control >= 0 && fd < 0 && try < 10; try++) {
 		snprintf(path, len, "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
 		fd = open(path, O_RDWR);
@@ -564,8 +564,8 @@ static int make_swap_file(size_t size)
 
 /*
  * In each pass, swapoff() looks up more tables than the injection remembers. So
- * code that leaves a page to the next pass may fail there again, for ever. Some
- * of these tables do not exist. The tick warns if that unbalances RCU.
+ * code that leaves a page to the next pass may fail there again, without an end.
+ * Some of these tables do not exist. The tick warns if that unbalances RCU.
  */
 CASE(swapoff)
 {
@@ -588,7 +588,7 @@ CASE(swapoff)
 	self->swap[0] = 0;
 	for (end = clock() + CLOCKS_PER_SEC / 10; clock() < end; )
 		;
-	/* Some pages may be in another swap area, and stay there. */
+	/* Some pages may be in another swap area and stay there. */
 	EXPECT_EQ(0, wrong_pages(self->mem, self->size, false));
 	EXPECT_INJECTED("unuse_pte_range");
 	EXPECT_INJECTED("unuse_pte");
@@ -597,7 +597,7 @@ CASE(swapoff)
 /* ---- powerpc ---- */
 
 #ifdef __powerpc64__
-/* The pages are in the hash table with their old protection. */
+/* The hash table has entries for the pages with their old protection. */
 CASE(subpage_prot)
 {
 	uint32_t read_only[PAGES];
@@ -615,7 +615,7 @@ CASE(subpage_prot)
 /* ---- x86 ---- */
 
 #if defined(__i386__) || defined(__x86_64__)
-/* /proc/self/mem reads a mapping of /dev/mem by generic_access_phys(). */
+/* A read of /proc/self/mem at a mapping of /dev/mem uses generic_access_phys(). */
 CASE(pfnmap)
 {
 	int dev = open("/dev/mem", O_RDONLY), mem = open("/proc/self/mem", O_RDONLY);
@@ -642,7 +642,7 @@ static int write_ldt(int entry)
 	return syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc));
 }
 
-/* The second entry makes the table larger. So it is mapped at another address. */
+/* The second entry enlarges the LDT, which is then mapped at another address. */
 static int use_ldt(void)
 {
 	static uint64_t ldt[2048];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The fixture of fail_pte_map: settings that are restored, memory whose content is
- * known, and the injection.
+ * The fixture of fail_pte_map. It restores settings, fills memory with known content,
+ * and controls the injection.
  */
 #ifndef _MM_FAIL_PTE_MAP_H
 #define _MM_FAIL_PTE_MAP_H
@@ -45,7 +45,7 @@
 #define THP_ENABLED	"/sys/kernel/mm/transparent_hugepage/enabled"
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 
-/* x86 never has RAM there. */
+/* x86 never has RAM at this address. */
 #define BIOS		0xf0000
 
 #define KPF_KSM		BIT_ULL(21)
@@ -84,7 +84,7 @@ FIXTURE_VARIANT_ADD(fail_pte_map, always) { .probability = 100 };
 
 /* ---- Settings ---- */
 
-/* Returns 0 or an errno. Teardown restores what was there before. */
+/* Returns 0 or an errno. Teardown restores the old value. */
 static int set(FIXTURE_DATA(fail_pte_map) *self, const char *path, const char *word)
 {
 	struct setting *s = &self->saved[self->nr_saved];
@@ -94,7 +94,7 @@ static int set(FIXTURE_DATA(fail_pte_map) *self, const char *path, const char *w
 		return E2BIG;
 	if (!read_file(path, s->value, sizeof(s->value)))
 		return ENOENT;
-	/* Of several words the one in brackets is set. */
+	/* If the file lists several words, the selected one is in brackets. */
 	choice = strchr(s->value, '[');
 	if (choice) {
 		choice[strcspn(choice, "]")] = 0;
@@ -105,13 +105,13 @@ static int set(FIXTURE_DATA(fail_pte_map) *self, const char *path, const char *w
 	return write_word(path, word);
 }
 
-/* For MADV_COLLAPSE, which does not ask if it is enabled, and not for khugepaged. */
+/* Allow MADV_COLLAPSE, which ignores this setting, but keep khugepaged off. */
 static int allow_collapse(FIXTURE_DATA(fail_pte_map) *self, char *mem, size_t size)
 {
 	return set(self, THP_ENABLED, "never") ?: madvise(mem, size, MADV_HUGEPAGE);
 }
 
-/* errno stays as it is. */
+/* Preserves errno. */
 static int inject(bool on)
 {
 	int before = errno, error;
@@ -121,7 +121,7 @@ static int inject(bool on)
 	return error;
 }
 
-/* The value of an expression that is evaluated with the injection on. */
+/* Evaluates an expression with the injection on, and returns its value. */
 #define INJECT(expression) ({						\
 	inject(true);							\
 	__typeof__(expression) __value = (expression);			\
@@ -157,7 +157,7 @@ static long injected(const char *function)
 	return failures;
 }
 
-/* Other probabilities may spare a function that is called a few times only. */
+/* With other probabilities, a function that is called rarely may see no failure. */
 #define EXPECT_INJECTED(function) do {					\
 	if (variant->probability == 100)				\
 		EXPECT_LT(0, injected(function))			\
@@ -181,7 +181,7 @@ static size_t table_size(void)
 	return psize() / sizeof(uint64_t) * psize();
 }
 
-/* Memory of TABLES tables. There is one page in every other table, or in each. */
+/* Map memory of TABLES tables. Fill one page in every @step-th table. */
 static char *map_tables(int step)
 {
 	char *p = map_at(NULL, TABLES * table_size());
@@ -191,7 +191,7 @@ static char *map_tables(int step)
 	return p;
 }
 
-/* Each page has its own content, at both ends. */
+/* Each page has unique content at both ends. */
 static uint64_t content(size_t pos)
 {
 	return 0xc0de000000000000 | pos;
@@ -206,7 +206,7 @@ static size_t fill(char *mem, size_t size)
 	return size;
 }
 
-/* The number of pages without the content of fill(), or that are not zero. */
+/* The number of pages that do not have the content of fill(), or are not zero. */
 static int wrong_pages(const char *mem, size_t size, bool zero)
 {
 	int wrong = 0;
@@ -220,7 +220,7 @@ static int wrong_pages(const char *mem, size_t size, bool zero)
 	return wrong;
 }
 
-/* The number of pages with a bit in pagemap, from one read of it. */
+/* The number of pages that have a bit set in pagemap. Reads it once. */
 static int pagemap_pages(const char *mem, size_t size, uint64_t bit)
 {
 	ssize_t nr = size / psize(), len = nr * sizeof(uint64_t);
@@ -236,7 +236,7 @@ static int pagemap_pages(const char *mem, size_t size, uint64_t bit)
 	return found;
 }
 
-/* The number of pages with a flag in kpageflags, or -1. */
+/* The number of pages that have a flag set in kpageflags, or -1. */
 static int flagged_pages(char *mem, size_t size, uint64_t flag)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
@@ -263,7 +263,7 @@ static int writable_pages(char *mem, size_t size)
 	return writable;
 }
 
-/* Returns 0, or the status of a child that does not see what fill() wrote. */
+/* Returns 0, or the exit status of a child that misses what fill() wrote. */
 static int fork_and_check(char *mem, size_t size)
 {
 	pid_t pid = INJECT(fork());
@@ -274,7 +274,7 @@ static int fork_and_check(char *mem, size_t size)
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
-/* A process that has ended may be in it for a moment. */
+/* A process that has ended may stay in the cgroup for a moment. */
 static void remove_cgroup(const char *dir)
 {
 	char path[96];
@@ -319,7 +319,7 @@ FIXTURE_SETUP(fail_pte_map)
 	fill(self->mem, self->size);
 }
 
-/* This runs in a process without injection, even if the test crashed. */
+/* Runs in a process without injection, even if the test crashed. */
 FIXTURE_TEARDOWN_PARENT(fail_pte_map)
 {
 	if (self->swap[0])

@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Direct I/O into memory whose page tables change: what a read returns must be
- * in the pages that are mapped.
+ * Direct I/O into memory whose page tables change: the data of a read must be in
+ * the pages that are mapped.
  *
- * Half of the CPUs read blocks of a disk with O_DIRECT, which pins the
- * target by GUP-fast. Each has a partner on another CPU that meanwhile
- * collapses, splits, moves, migrates, pages out or replaces that memory. Each
- * block of the disk holds its number and a generation, in every word; the
- * target is scribbled over before each read, and looked at after it.
+ * Half of the CPUs read blocks of a disk with O_DIRECT, which pins the target by
+ * GUP-fast. Each reader has a partner on another CPU, which meanwhile collapses,
+ * splits, moves, migrates, pages out or replaces that memory. Each block of the
+ * disk holds its number and a generation in every word. The reader scribbles over
+ * the target before each read, and checks it afterwards.
  *
- * What is legal, when nothing but what keeps content happened meanwhile: all
- * was read, and all of it is there. With more than that:
+ * If only operations that preserve content ran meanwhile, the read must be complete
+ * and correct. Other operations allow more results:
  *
  *   moved (mremap), or not writable for a while (mprotect): the read may be
- *	short or fail with EFAULT. What it says it read is there, in the memory
- *	that was the target, wherever that is now; each sector beyond that is
- *	either what was read or the scribble.
+ *	short or fail with EFAULT. The part that it reports as read must be in the
+ *	memory that was the target, wherever that is now. Each sector beyond that
+ *	has either the data of the block or the scribble.
  *   replaced page (munmap, mmap): a sector in it may also be zero.
  *
- * Moves, mprotect and replacement take a lock that the reader has while it
- * scribbles and looks, but not while it reads. All else happens at any time.
+ * Moves, mprotect and replacement take a lock, which the reader holds while it
+ * scribbles and checks, but not while it reads. All others may run at any time.
  *
  *	-s seed		repeat the choices of another run (not its timing)
  *	-t seconds	how long, 10 by default
  *	-d device	a block device, whose content is lost; by default a loop device
- *			on a memfd, which the test makes and which goes with it
- *	-w us		with CONFIG_DEBUG_LOCKLESS_WALK: hold each walk up for so long
+ *			on a memfd, which exists only during the test
+ *	-w us		with CONFIG_DEBUG_LOCKLESS_WALK: delay each walk by this time
  *			between reading entries and taking references
- *	-m		a sector that is right when looked at again a moment later is
- *			counted, but not wrong: a lost pin lasts, a translation that an
- *			emulated CPU uses after its invalidation does not
- *	-a		aim: one reader of one or two pages at a time, and a partner that
- *			pages them out when the walk sits in the window of -w (100 ms
- *			by default)
+ *	-m		count a sector that is right a moment later, but do not treat it
+ *			as wrong: a lost pin lasts, but an emulated CPU may use a
+ *			translation shortly after its invalidation
+ *	-a		aim: one reader that reads a single page at a time, and a
+ *			partner that pages it out while the walk is in the window of
+ *			-w (100 ms by default)
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -67,13 +67,13 @@
 #define SECTOR_WORDS	(SECTOR / sizeof(uint64_t))
 #define SPARE_PAGES	64
 #define BLOCKS		1024	/* of the disk, for each pair; at least 256 */
-#define PLACES		3	/* that memory is moved between */
-#define REPORTED	4	/* wrong sectors of a phase that are shown */
+#define PLACES		3	/* between which memory is moved */
+#define REPORTED	4	/* wrong sectors shown for each phase */
 #define SCRIBBLE	(1ull << 63)
 
 enum op { COLLAPSE, SPLIT, PROTECT, REPLACE, MOVE, MIGRATE, PAGEOUT, NR_OPS };
 
-/* What is done to the memory in one part of the test. */
+/* The operations on the memory in one part of the test. */
 struct phase {
 	const char *name;
 	unsigned int ops;
@@ -92,7 +92,7 @@ static const char * const op_name[] = {
 	"collapse", "split", "mprotect", "replace", "mremap", "migrate", "page out",
 };
 
-/* A reader and its partner; the target is size bytes at base. */
+/* A reader and its partner. The target has size bytes, starting at base. */
 struct pair {
 	int index, disk, place;
 	pthread_t thread[2];
@@ -103,9 +103,9 @@ struct pair {
 
 	atomic_flag lock;
 	unsigned int barred;	/* moves and mprotects so far */
-	unsigned int replacement, *replaced;	/* the last one, of each page */
+	unsigned int replacement, *replaced;	/* the last one, also per page */
 
-	atomic_size_t aim;	/* the page that is read now */
+	atomic_size_t aim;	/* the page that is being read */
 	unsigned int round;
 	unsigned long reads, failed_reads, changed_reads, wrong, momentary;
 	atomic_ulong done[NR_OPS];
@@ -194,7 +194,7 @@ static void scribble(struct pair *p, const struct target *t)
 		word[i] = scribble_word(p, i & 0xffff);
 }
 
-/* New content for some blocks of the disk, from memory that stays as it is. */
+/* Write new content to some blocks of the disk, from memory that does not change. */
 static bool write_blocks(struct pair *p, uint64_t block, size_t n)
 {
 	uint64_t *word = (void *)p->buf;
@@ -302,7 +302,7 @@ static size_t below(unsigned int *s, size_t n)
 	return rand_r(s) % n;
 }
 
-/* Most reads are short, some as long as one bio can be. */
+/* Most reads are short. Some are as long as one bio can be. */
 static void choose(struct pair *p, struct target *t)
 {
 	size_t most = size / page_size < 256 ? size / page_size : 256;
@@ -335,7 +335,7 @@ static void *reader(void *arg)
 		addr = p->base + t.page * page_size;
 		p->aim = t.page;
 		unlock(p);
-		/* No page may hide from the partner in a batch of this CPU. */
+		/* Drain LRU batches of this CPU: pages in them cannot be isolated. */
 		if (aimed || p->round & 1)
 			madvise(p->buf, page_size, MADV_COLD);
 
@@ -349,7 +349,7 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-/* ---- The partner: true if it was done. ---- */
+/* ---- The partner. Operations return true on success. ---- */
 
 static bool collapse(struct pair *p, char *addr, size_t len)
 {
@@ -388,9 +388,9 @@ static bool replace(struct pair *p, char *addr, size_t len)
 }
 
 /*
- * To another of the places, the last of which is not aligned to a PMD. An
- * address is that of the same page whenever there is one: a read may walk after
- * two moves.
+ * Move to another place. The last place is not aligned to a PMD. Each address
+ * always maps the same page, or none, because two moves may happen before the
+ * walk of a read.
  */
 static bool move(struct pair *p, char *addr, size_t len)
 {
@@ -433,8 +433,8 @@ static bool (* const do_op[])(struct pair *p, char *addr, size_t len) = {
 };
 
 /*
- * The pages that this CPU freed last are allocated first. So a write to a page
- * that was freed meanwhile goes to the spare pages.
+ * The page allocator returns pages first that this CPU freed last. So if a page was
+ * freed too early, a write to it goes to the spare pages.
  */
 static void reuse_freed_pages(struct pair *p)
 {
@@ -452,7 +452,7 @@ static enum op choose_op(struct pair *p)
 	}
 }
 
-/* Mostly where the reader is now. */
+/* Choose a range, mostly where the reader is now. */
 static char *choose_range(struct pair *p, size_t *len)
 {
 	unsigned int *s = &p->seed[1];
@@ -467,7 +467,7 @@ static char *choose_range(struct pair *p, size_t *len)
 	return p->base + page * page_size;
 }
 
-/* Until the walk sits in its window. */
+/* Wait until the walk is in its window. */
 static void wait_for_walk(void)
 {
 	while (!stop && !read_num(HOOK "hits"))
@@ -538,7 +538,7 @@ static void run(double time)
 			pthread_join(pairs[i].thread[j], NULL);
 }
 
-/* Everything that was to be done was done at least once; of a mixture, most. */
+/* Count and print how often each operation of this phase was done. */
 static void count_done(void)
 {
 	for (int op = 0; op < NR_OPS; op++) {
@@ -554,7 +554,7 @@ static void count_done(void)
 	}
 }
 
-/* A busy machine may not get to each of them in each phase. */
+/* On a busy machine, not each operation may run in each phase. */
 static bool all_happened(void)
 {
 	for (int op = 0; op < NR_OPS; op++)
@@ -589,7 +589,7 @@ static void one(const struct phase *phase, double time)
 	ksft_test_result(changed && !wrong, "%s\n", phase->name);
 }
 
-/* Pages paged out go to somebody else, without waiting for the walk. */
+/* Pages are paged out and allocated by others without a wait for the walk. */
 static void run_aimed(void)
 {
 	static const struct phase phase = { "page out in the window", BIT(PAGEOUT) };
@@ -636,7 +636,7 @@ static void find_cpus(void)
 		ksft_exit_skip("needs 2 CPUs\n");
 }
 
-/* A loop device on memory. The kernel detaches it after its last close. */
+/* A loop device backed by memory. The kernel detaches it after the last close. */
 static void make_disk(void)
 {
 	static char path[32];
@@ -646,7 +646,7 @@ static void make_disk(void)
 	config.fd = memfd_create("gup_fast_dio", 0);
 	if (config.fd < 0 || ftruncate(config.fd, nr_pairs * BLOCKS * page_size))
 		ksft_exit_fail_perror("memfd");
-	/* Somebody else may take the one that is free first. */
+	/* Another process may take the free device first. */
 	for (int try = 0; ctl >= 0 && try < 10; try++) {
 		nr = ioctl(ctl, LOOP_CTL_GET_FREE);
 		snprintf(path, sizeof(path), "/dev/loop%d", nr);
@@ -661,7 +661,7 @@ static void make_disk(void)
 		ksft_exit_skip("needs root and a loop device (CONFIG_BLK_DEV_LOOP), or -d device\n");
 	close(ctl);
 	close(config.fd);
-	/* @disk stays open, and the device there, until the test ends. */
+	/* @disk stays open until the test ends, so the device stays, too. */
 	device = path;
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hold a GUP-fast walk while the struct page it has found goes away: becomes a
- * tail page of an optimized hugetlb folio, which is read-only; is offlined, and
- * perhaps onlined again or removed; or is memory of a device that goes away.
- * Without a wait for the walk, the kernel oopses or warns, or this test finds
- * that the system call was over too early.
+ * Hold a GUP-fast walk while the struct page that it found goes away. The page
+ * becomes a tail page of an optimized hugetlb folio, which is read-only. Or its
+ * memory is offlined, and maybe onlined again or removed. Or its device goes away.
+ * If the kernel does not wait for the walk, it oopses or warns, or the test finds
+ * that the system call returned too early.
  *
  * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk. Tests that
- * offline memory leave it online, in the zone it was in. Those that remove memory
- * need /dev/dax0.0, whose content is lost, of two memory blocks at least.
+ * offline memory put it back online in its old zone. Tests that remove memory
+ * need /dev/dax0.0 with at least two memory blocks. They destroy its content.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -41,12 +41,12 @@
 #define OFFLINE_HOLD_MS	4000
 #define KPF_HUGE	BIT_ULL(17)
 
-/* Blocks of huge page size that are freed under the walk, and taken again. */
+/* Blocks of huge page size. They are freed under the walk and allocated again. */
 #define BLOCKS		24
 
 #define MAX_BLOCKS	1024
 
-/* Pages that have to be migrated before the one that the walk has found. */
+/* Pages that must be migrated before the page that the walk found. */
 #define FILL_PAGES	8192
 
 struct memmap {
@@ -54,9 +54,9 @@ struct memmap {
 	size_t pmd_size;
 	char *area;		/* freed under the walk */
 	size_t area_size;
-	char *page;		/* in it: the one that is pinned */
+	char *page;		/* the page in the area that is pinned */
 	uint64_t pfn;
-	int block;		/* of memory, that was offlined */
+	int block;		/* the memory block that was offlined */
 	int (*update)(struct memmap *m);
 
 	bool go;
@@ -95,7 +95,7 @@ static void set_hook(const char *window, unsigned int ms)
 	write_num(HOOK "pid", getpid());
 }
 
-/* The update begins when the walk is inside, and is over before or after it. */
+/* The update starts when the walk is inside, and may end before or after it. */
 static void *updater(void *arg)
 {
 	struct memmap *m = arg;
@@ -108,7 +108,7 @@ static void *updater(void *arg)
 	return NULL;
 }
 
-/* Returns whether there was a reference to be had. */
+/* Returns whether the walk took a reference. */
 static bool pin(struct memmap *m)
 {
 	struct pin_longterm_test args = {
@@ -128,13 +128,13 @@ static bool pin(struct memmap *m)
 	return !ret;
 }
 
-/* An update that was not held up returns while the walk is still inside. */
+/* An update that did not wait returns while the walk is still inside. */
 static bool update_over_early(const struct memmap *m)
 {
 	return m->update_end + 50 < m->pin_end;
 }
 
-/* As it was found: bound to the driver that lets it be mapped. */
+/* Restore the device: bind it to the driver that allows to map it. */
 static void give_dax_back(void)
 {
 	if (!access(DAX_DRIVERS "kmem/" DAX, F_OK)) {
@@ -212,7 +212,7 @@ static void *map_aligned(size_t size, size_t align)
 	return q;
 }
 
-/* Small pages that fill blocks of huge page size: THPs, split. */
+/* Small pages that fill blocks of huge page size: collapse to THPs, then split. */
 static const char *map_blocks(struct memmap *m)
 {
 	char cmd[96];
@@ -222,7 +222,7 @@ static const char *map_blocks(struct memmap *m)
 	if (!m->area)
 		return "needs memory";
 	madvise(m->area, m->area_size, MADV_HUGEPAGE);
-	/* Zeroes would become the zero page when they are split. */
+	/* Fill them, because a split may replace zero-filled pages by the zero page. */
 	memset(m->area, 1, m->area_size);
 	if (madvise(m->area, m->area_size, MADV_COLLAPSE))
 		return "needs THPs";
@@ -230,7 +230,7 @@ static const char *map_blocks(struct memmap *m)
 	if (write_word("/sys/kernel/debug/split_huge_pages", cmd))
 		return "needs split_huge_pages in debugfs";
 
-	/* The last page of the first block: its struct page becomes read-only. */
+	/* Use the last page of the first block: its struct page becomes read-only. */
 	m->page = m->area + m->pmd_size - psize();
 	m->pfn = pagemap_get_pfn(m->pagemap, m->page);
 	if (pagemap_get_pfn(m->pagemap, m->area) + m->pmd_size / psize() - 1 != m->pfn ||
@@ -316,7 +316,7 @@ static void hugetlb_takes_page(struct __test_metadata *_metadata,
 		late = pin(m);
 		ASSERT_EQ(0, pthread_join(thread, NULL));
 		ASSERT_EQ(0, m->update_error);
-		/* A busy machine: the page was not freed in time. */
+		/* On a busy machine the page may not be freed in time. */
 		if (late)
 			continue;
 		EXPECT_GE(m->hits, 1);
@@ -386,7 +386,7 @@ static int node_of(int block)
 	return -1;
 }
 
-/* The highest block that can be offlined, online again as movable. */
+/* Find the highest block that can be offlined, and online it as movable again. */
 static int movable_block(void)
 {
 	DIR *dir = opendir(MEMORY);
@@ -408,13 +408,13 @@ static int movable_block(void)
 	return -1;
 }
 
-/* A page of ours in the block that goes offline. */
+/* A page of this test in the block that goes offline. */
 struct victim {
 	char *page;
 	uint64_t pfn;
 };
 
-/* Fill some of the block, and find our first and last page in it. */
+/* Fill part of the block, and find the first and last page of the test in it. */
 static bool fill_block(struct memmap *m, struct victim *first, struct victim *last)
 {
 	uint64_t size = pages_in_block(), pfn;
@@ -429,7 +429,7 @@ static bool fill_block(struct memmap *m, struct victim *first, struct victim *la
 		return false;
 	}
 	madvise(m->area, m->area_size, MADV_NOHUGEPAGE);
-	/* MPOL_BIND, and below MPOL_DEFAULT: they may move to any node. */
+	/* Use MPOL_BIND here. MPOL_DEFAULT below lets pages migrate to any node. */
 	syscall(SYS_mbind, m->area, m->area_size, 2, &mask, 65, 0);
 	first->pfn = -1;
 	last->pfn = 0;
@@ -467,7 +467,7 @@ static int update_offline(struct memmap *m)
 	return set_state(m->block, "offline");
 }
 
-/* Online again at once, while the walk may still look at the struct page. */
+/* Online again at once, while the walk may still access the struct page. */
 static int update_offline_online(struct memmap *m)
 {
 	return set_state(m->block, "offline") ?: set_state(m->block, "online_movable");
@@ -480,8 +480,8 @@ static int update_offline_online(struct memmap *m)
  *				poison its struct page, initialise it again
  * take a reference on P
  *
- * Offlining waits for walks before it begins, as it happens, so the walk must
- * come later: when pages at one end of the block have been migrated, and P at
+ * Offlining also happens to wait for walks before it begins. So the walk must
+ * start later: when pages at one end of the block have been migrated, but P at
  * the other end has not.
  */
 static void memory_goes_offline(struct __test_metadata *_metadata,
@@ -511,7 +511,7 @@ static void memory_goes_offline(struct __test_metadata *_metadata,
 	       m->update_end < m->pin_end ? "before" : "after");
 }
 
-/* The same with memory that is there when the system boots. */
+/* The same test with memory that was present at boot. */
 static void block_goes_offline(struct __test_metadata *_metadata,
 			       struct memmap *m, int (*update)(struct memmap *m))
 {
@@ -543,7 +543,7 @@ static int update_remove(struct memmap *m)
 	       write_word(DAX_DRIVERS "kmem/unbind", DAX);
 }
 
-/* Make system memory of a device, and put one block of it online. */
+/* Hand device memory to the kernel as system RAM, and online one block of it. */
 static int dax_block(void)
 {
 	bool old[MAX_BLOCKS];

@@ -2,23 +2,23 @@
 /*
  * Race GUP-fast pins against everything that changes page tables.
  *
- * One thread pins PAGES pages, another one changes the tables below it. After
- * both are done, all pages that are mapped get new content through the mapping,
- * and the pins are read: they must show what some legal order of the two
- * explains. Then all is let go, and no reference may be left.
+ * One thread pins PAGES pages, and another one changes their page tables. When
+ * both are done, the test writes new content through the mapping to all mapped
+ * pages, and reads the pins. They must show a result of some legal order of the
+ * two. Then everything is released, and no reference may be left.
  *
- * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk where
- * races are: between reading the upper levels and the entries ("path"), between
- * that and taking references ("read"), and between that and the validation
- * ("ref"). A walk with interrupts off also holds up code that waits for a TLB
- * flush; then only updaters that flush late run inside the window. Where a walk
- * can be preempted, the updater also runs on its CPU, and takes that from it in
- * "read"; in "ref", where references may be dropped again, it must not.
+ * debugfs lockless_walk/ (CONFIG_DEBUG_LOCKLESS_WALK) holds the walk at three
+ * points: between the upper levels and the entries ("path"), between that and
+ * taking references ("read"), and between that and the validation ("ref"). A walk
+ * with interrupts off also delays code that waits for a TLB flush. Then only
+ * updaters that flush late run inside the window. If walks are preemptible, the
+ * updater also runs on the walker's CPU. It must be able to preempt the walk in
+ * "read", but not in "ref", where the walk may drop references again.
  *
  * Options, before those of the harness:
- *	--attempts=N	at a race with a window held open, 4 by default
- *	--seed=N	repeat the jitter of another run
- *	--unwidened	run what can be run without the hook
+ *	--attempts=N	attempts for each race with a window held open, 4 by default
+ *	--seed=N	use the jitter of another run
+ *	--unwidened	run the tests that do not need the hook
  */
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
@@ -96,7 +96,7 @@ static void wait_us(unsigned int us)
 		;
 }
 
-/* Poll, but let the walker run meanwhile when it has no CPU of its own. */
+/* Poll, but let the walker run if both threads share a CPU. */
 static void poll_again(struct race *r)
 {
 	if (r->same_cpu)
@@ -110,7 +110,7 @@ static int outrank_walker(void)
 	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
-/* The updater starts when a walk sits in the window, or at about its time. */
+/* The updater starts when a walk is in the window, or at about that time. */
 static void *updater(void *arg)
 {
 	struct race *r = arg;
@@ -136,8 +136,8 @@ static void *updater(void *arg)
 }
 
 /*
- * The hook is for this one walk: pthread_join() and the end of a thread wake a
- * futex, and look that up by GUP-fast, too.
+ * Enable the hook for this walk only. pthread_join() and the end of a thread wake
+ * a futex, and the kernel looks that up by GUP-fast, too.
  */
 static int pin(struct race *r, bool write)
 {
@@ -163,9 +163,9 @@ static int pin(struct race *r, bool write)
 }
 
 /*
- * The walk validates no earlier than one delay after the pin started. An
- * updater that had returned by then (with a tenth to spare) was over before:
- * the pin must show what is mapped now. In all other cases the two overlap.
+ * The walk validates no earlier than one delay after the pin started. If the
+ * updater returned before that (with a tenth to spare), the pin must show what is
+ * mapped now. In all other cases the two may overlap.
  */
 static bool in_window(struct race *r, uint64_t us)
 {
@@ -177,7 +177,7 @@ static bool updated_inside(struct race *r)
 	return in_window(r, r->update_end);
 }
 
-/* Does what a pin shows fit some order of the pin and the update? */
+/* Is the content of a pinned page legal for some order of pin and update? */
 static bool legal(struct race *r, uint64_t seen, int page, bool inside)
 {
 	if (seen == word(r, AT_SRC, page))
@@ -194,7 +194,7 @@ static void check_pin(struct __test_metadata *_metadata, struct race *r)
 	uint64_t to = (uintptr_t)r->buf;
 	pid_t child;
 
-	/* A pinned page belongs to this process, fork() or no fork(). */
+	/* A pinned page must stay with this process after a fork(). */
 	child = fork();
 	if (!child)
 		_exit(0);
@@ -225,7 +225,7 @@ static void note_pfns(struct race *r, uint64_t *pfn, char *addr)
 		pfn[i] = pagemap_get_pfn(r->pagemap, addr + i * psize());
 }
 
-/* An anonymous page that nobody maps, but still is one: somebody holds it. */
+/* An anonymous page that is not mapped but still allocated has a leaked reference. */
 static bool leaked(struct race *r, uint64_t pfn)
 {
 	const uint64_t mask = KPF_LRU | KPF_ANON | KPF_MMAP | KPF_SWAPCACHE;
@@ -247,7 +247,7 @@ static int nr_leaked(struct race *r)
 			n += leaked(r, r->pfn[i]);
 		if (!n)
 			break;
-		/* Pages freed lately may wait in a batch of either CPU. */
+		/* Pages freed recently may be in an LRU batch of either CPU. */
 		run_on(r->cpu[try & 1]);
 		madvise(r->buf, psize(), MADV_COLD);
 		usleep(1000);
@@ -269,7 +269,7 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 	for (int i = 0; i < 2; i++)
 		r->jitter_us[i] = rand_r(&r->seed) % JITTER_US;
 	note_pfns(r, r->pfn, r->src);
-	/* Nothing may hide from the updater in a batch of this CPU. */
+	/* Drain LRU batches of this CPU: pages in them cannot be isolated. */
 	madvise(r->buf, psize(), MADV_COLD);
 	if (r->hook) {
 		write_num(HOOK "hits", 0);
@@ -303,7 +303,7 @@ static void set_hook(struct race *r, enum window where)
 	set_pid(r, 0);
 	if (!r->hook)
 		return;
-	/* Nothing is timed against this one, and a collapse takes long. */
+	/* This delay is not used for timing, and a collapse takes long. */
 	write_num(HOOK "delay_path_us", r->window == PATH ? 4 * DELAY_US : 0);
 	write_num(HOOK "delay_read_us", r->window == READ ? DELAY_US : 0);
 	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);
@@ -314,7 +314,7 @@ static bool caught(struct race *r)
 	return r->nr_illegal || r->stale;
 }
 
-/* Neither skipped nor broken off by an ASSERT. */
+/* The test was not skipped, and no ASSERT ended it early. */
 static bool raced(struct race *r)
 {
 	return r->round == option.attempts || caught(r);
@@ -508,8 +508,8 @@ TEST_F(gup_fast_race, ref_rw)
 }
 
 /*
- * The updater outranks the walker on its CPU. If it starts while the walk is in
- * the window, it took the CPU from the walk.
+ * The updater has a higher priority than the walker on the same CPU. If it starts
+ * while the walk is in the window, it has preempted the walk.
  */
 static bool outranked(struct __test_metadata *_metadata, struct race *r,
 		      enum window where)
@@ -531,8 +531,8 @@ TEST_F(gup_fast_race, preempted_read)
 }
 
 /*
- * The walk holds references that it may drop: they must not be there for as long
- * as the updater runs.
+ * The walk holds references that it may drop again. The updater must not run
+ * while they exist.
  */
 TEST_F(gup_fast_race, not_preempted_ref)
 {
@@ -549,7 +549,7 @@ TEST_F(gup_fast_race, unwidened)
 	EXPECT_EQ(0, self->r.nr_illegal);
 }
 
-/* Takes our options out of @argv, the harness does not know them. */
+/* Remove our options from @argv, because the harness does not know them. */
 static int read_options(int argc, char **argv)
 {
 	int n = 1;

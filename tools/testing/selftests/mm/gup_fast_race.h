@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the two halves of the gup_fast_race selftest share: the cases (what is
- * mapped, what the updater does to it) and the race itself.
+ * Shared by the two halves of the gup_fast_race selftest: the cases (which memory
+ * is mapped, and how the updater changes it) and the race itself.
  */
 #ifndef GUP_FAST_RACE_H
 #define GUP_FAST_RACE_H
@@ -17,10 +17,10 @@
 #define PAGES		4
 #define SPARE_PAGES	32
 
-/* Where a walk is held: before the entry, before and behind the reference. */
+/* Where a walk is held: before the entry, before and after taking references. */
 enum window { NONE, PATH, READ, REF };
 
-/* Who wrote a page last: the top byte of its first word. */
+/* The last writer of a page: the top byte of its first word. */
 enum content { NOTHING, OLD, NEW, FOREIGN, AT_SRC, AT_DST };
 
 struct race {
@@ -36,14 +36,14 @@ struct race {
 	struct thp_settings thp;
 	bool thp_changed;
 
-	/* Set by map(): PAGES pages at src, inside of size bytes. */
+	/* Set by map(): PAGES pages at src, within an area of size bytes. */
 	char *area, *src, *dst;
 	size_t area_size, size;
 	int memfd;
 	pid_t child;
 	uint64_t pfn[3 * PAGES];
 
-	/* One attempt; gone and moved are the updater's word on the old pages. */
+	/* One attempt. The updater sets gone and moved to tell the fate of old pages. */
 	unsigned int round;
 	enum window window;
 	bool gone, moved, ready, go, hit, pinned;
@@ -63,7 +63,7 @@ struct race {
 struct race_case {
 	const char *(*map)(struct race *r);
 	int (*update)(struct race *r);
-	int pages;	/* pinned by a call, if not PAGES */
+	int pages;	/* pages pinned by a call, if not PAGES */
 	bool leaf;	/* the PMD maps them */
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cases of the gup_fast_race selftest: what is mapped, and what happens to
- * its page tables while it is pinned. Each race is drawn as a walk with its
- * interrupts on could see it, with the re-read that has to notice.
+ * The cases of the gup_fast_race selftest: what is mapped, and how its page tables
+ * change while it is pinned. The diagrams show each race as a walk with interrupts
+ * enabled may see it, and the re-read that must detect it.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -25,15 +25,15 @@
 #define MPOL_MF_MOVE	2
 #endif
 
-/* Every other round hits only the last page, in the middle of a batch. */
+/* Every other round changes only the last page, in the middle of a batch. */
 static int victim(struct race *r)
 {
 	return r->round & 1 ? PAGES - 1 : 0;
 }
 
 /*
- * Allocate pages on this CPU: the ones freed last come back first, so a pin
- * that took a page without a right to it finds foreign content there.
+ * Allocate pages on this CPU. The page allocator returns the pages first that were
+ * freed last, so a pin of a freed page shows FOREIGN content.
  */
 static void reuse_freed_pages(struct race *r)
 {
@@ -51,7 +51,7 @@ void *map_anon(char *addr, size_t size, int advice)
 	return p;
 }
 
-/* ---- Mappings. NULL, or the reason why there is none. ---- */
+/* ---- Mappings. Return NULL, or the reason for a skip. ---- */
 
 /* Address space for src and dst, both aligned to align. */
 static const char *reserve(struct race *r, size_t size, size_t align)
@@ -108,7 +108,7 @@ static const char *map_thp(struct race *r)
 	return madvise(r->src, r->size, MADV_COLLAPSE) ? "needs THP" : NULL;
 }
 
-/* A large folio again, but mapped page by page. */
+/* A large folio that is mapped by PTEs. */
 static const char *map_folio(struct race *r)
 {
 	const char *why = map_thp(r);
@@ -122,7 +122,7 @@ static const char *map_collapsible(struct race *r)
 {
 	const char *why = map_thp(r);
 
-	/* It has worked once, so it can: now again with small pages. */
+	/* The collapse works here. Map small pages again for the test. */
 	if (why)
 		return why;
 	map_anon(r->src, r->size, MADV_NOHUGEPAGE);
@@ -131,7 +131,7 @@ static const char *map_collapsible(struct race *r)
 	return NULL;
 }
 
-/* khugepaged collapses what fills a folio of so many pages, and wakes when told. */
+/* khugepaged collapses folios of PART_PAGES pages when the test wakes it. */
 #define PART_PAGES	16
 
 static const char *set_thp_part(struct race *r)
@@ -244,7 +244,7 @@ long hugetlb_free(void)
 	return n;
 }
 
-/* A page that two processes map through one table counts as mapped once. */
+/* A page that two processes map through one table has a mapcount of one. */
 static bool table_is_shared(struct race *r)
 {
 	uint64_t pfn = pagemap_get_pfn(r->pagemap, r->src), mapcount = 0;
@@ -258,7 +258,7 @@ static bool table_is_shared(struct race *r)
 	return mapcount == 1;
 }
 
-/* Another process that has touched what we have, and keeps it mapped. */
+/* Fork a process that touches the memory and keeps it mapped. */
 static bool fork_sharer(struct race *r)
 {
 	int ready[2];
@@ -310,9 +310,9 @@ void unmap(struct race *r)
 	r->memfd = -1;
 }
 
-/* ---- Updaters: they run in the second thread. 0 or an errno. ---- */
+/* ---- Updaters. They run in the second thread. Return 0 or an errno. ---- */
 
-/* Other memory than before, all of it, and NEW in it. */
+/* Replace the memory, and write NEW to it. */
 static int map_new(struct race *r)
 {
 	if (map_anon(r->src, r->size, MADV_NOHUGEPAGE) == MAP_FAILED)
@@ -345,7 +345,7 @@ static int update_munmap(struct race *r)
 	return 0;
 }
 
-/* As munmap, but the mapping stays and may fill up again at any time. */
+/* Like munmap, but the mapping stays and may be filled again at any time. */
 static int update_dontneed(struct race *r)
 {
 	int from = victim(r);
@@ -417,7 +417,7 @@ static int update_collapse_free(struct race *r)
 {
 	int error = update_collapse(r);
 
-	/* No write here yet: it would bring T back as a page table. */
+	/* Do not write here yet: that would allocate T as a page table again. */
 	r->gone = true;
 	return error || !madvise(r->src, r->size, MADV_DONTNEED) ? error : errno;
 }
@@ -432,7 +432,7 @@ static int update_collapse_free(struct race *r)
  *				pmd: T again, then ptes: the folio; free P
  * re-read pmd: T (2)
  *
- * (1) before (2) accepts P. First the pmd and then the pte does not.
+ * (1) before (2) accepts P. Reading the pmd first and then the pte rejects it.
  */
 static int update_collapse_part(struct race *r)
 {
@@ -561,7 +561,7 @@ static int update_migrate(struct race *r)
 	return 0;
 }
 
-/* As munmap, but the page leaves the file, too. */
+/* Like munmap, but the page is also removed from the file. */
 static int update_truncate(struct race *r)
 {
 	int from = victim(r);
@@ -597,10 +597,10 @@ static int update_punch(struct race *r)
  * take a reference on P
  * re-read pte: not present, give up
  *
- * A pin of P would not survive a fork() from here on: the entry is shared by
- * it, and the parent's next write goes to a copy. CPU 1 comes that far without
- * a flush, so this one is real with interrupts off, too. With interrupts on, P
- * may even have been freed and used again.
+ * A pin of P would not survive a later fork(): the child shares the entry, and the
+ * next write of the parent goes to a copy. CPU 1 gets that far without a flush, so
+ * the race exists with interrupts off, too. With interrupts on, P may even have
+ * been freed and reused.
  */
 static int update_pageout(struct race *r)
 {

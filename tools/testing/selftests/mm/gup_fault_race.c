@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GUP faults memory in, while another thread changes the address space.
+ * GUP faults memory in while another thread changes the address space.
  *
- * gup_test pins memory that was never touched, and keeps it. Then all of it is written
- * to through the mapping, and read through the pins: they must be of the same pages.
- * Meanwhile the other thread splits and merges the VMA, moves it, forks, and so on; or
- * a page comes from userfaultfd, late or never. At the end no pin may be left.
+ * gup_test pins memory that was never touched, and keeps the pins. Then the test writes
+ * to all of it through the mapping, and reads through the pins: both must use the same
+ * pages. Meanwhile the other thread splits and merges the VMA, moves it, forks, and so
+ * on. Or a page comes from userfaultfd, late or never. In the end no pin may be left.
  *
- * The case writeback needs a file: it is in the directory TEST_DIR of the environment.
+ * The case writeback needs a file, in the directory that TEST_DIR names.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -44,17 +44,17 @@
 
 #define FOLL_WRITE	0x01
 #define PAGES	64
-#define MS	1500		/* that each race is tried */
+#define MS	1500		/* duration of each race */
 
 FIXTURE(gup_fault_race) {
 	size_t page, size;
-	char *area;		/* 4 * size of no access, and the memory in it */
-	char *mem;		/* where it is now */
+	char *area;		/* 4 * size of PROT_NONE, with the memory in it */
+	char *mem;		/* current address of the memory */
 	char *copy;
 	int gup;
-	long pins;		/* in the system, before */
+	long pins;		/* in the system, before the test */
 	pthread_t thread;
-	pthread_mutex_t lock;	/* against changes of mem */
+	pthread_mutex_t lock;	/* protects mem */
 	void (*change)(void *race, unsigned int n);
 	atomic_bool stop;
 	atomic_ulong changes;
@@ -82,7 +82,7 @@ static void *map_fresh(Race *r, char *at)
 	return p;
 }
 
-/* So that nobody else maps memory there. */
+/* Reserve the range, so that nothing else is mapped there. */
 static void reserve(Race *r, char *at)
 {
 	mmap(at, r->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
@@ -180,7 +180,7 @@ static int start(Race *r, void (*change)(void *race, unsigned int n))
 	return pthread_create(&r->thread, NULL, change_all_the_time, r);
 }
 
-/* Pins memory again and again, while @change runs. It may fail if @may_fail. */
+/* Pin memory repeatedly while @change runs. Pins may fail if @may_fail. */
 static void race(struct __test_metadata *_metadata, Race *self,
 		 void (*change)(void *race, unsigned int n), bool may_fail)
 {
@@ -200,7 +200,7 @@ static void race(struct __test_metadata *_metadata, Race *self,
 			pthread_mutex_unlock(&self->lock);
 			ASSERT_EQ(0, unpin(self));
 		}
-		/* Untouched again */
+		/* Make the memory untouched again. */
 		pthread_mutex_lock(&self->lock);
 		ASSERT_EQ(0, madvise(self->mem, self->size, MADV_DONTNEED));
 		pthread_mutex_unlock(&self->lock);
@@ -224,7 +224,7 @@ TEST_F(gup_fault_race, split_and_merge)
 	race(_metadata, self, split_and_merge, false);
 }
 
-/* It merges with the memory, and is cut off again. */
+/* Map memory that merges with the VMA, and unmap it again. */
 static void map_behind(void *race, unsigned int n)
 {
 	Race *r = race;
@@ -273,7 +273,7 @@ TEST_F(gup_fault_race, mremap)
 	race(_metadata, self, move, true);
 }
 
-/* What is pinned stays the parent's. */
+/* Pinned pages must stay with the parent. */
 static void fork_and_wait(void *race, unsigned int n)
 {
 	pid_t child = fork();
@@ -289,7 +289,7 @@ TEST_F(gup_fault_race, fork)
 	race(_metadata, self, fork_and_wait, false);
 }
 
-/* Other memory is there: pins are of pages that nobody maps any more. */
+/* Map new memory. The pins are of pages that are no longer mapped. */
 static void replace(void *race, unsigned int n)
 {
 	Race *r = race;
@@ -306,8 +306,8 @@ static void give_back(void *race, unsigned int n)
 }
 
 /*
- * Pages of a file whose dirty pages are tracked are write-protected by each writeback,
- * and a fault for writing makes them dirty again. GUP must not fault for ever.
+ * Writeback write-protects pages of a file whose dirty pages are tracked, and a write
+ * fault makes them dirty again. GUP must not fault without an end.
  */
 static void write_back(void *race, unsigned int n)
 {
@@ -414,7 +414,7 @@ TEST_F(gup_fault_race, populate)
 
 /* ---- Another process ---- */
 
-/* Where the pages of @r in process @pid are, and where their content is here */
+/* Copy the pages of @r in process @pid to or from @r->copy in this process. */
 static ssize_t copy_vm(Race *r, pid_t pid, bool to)
 {
 	struct iovec here = { r->copy, r->size }, there = { r->mem, r->size };
@@ -459,7 +459,7 @@ static void remote(struct __test_metadata *_metadata, Race *self,
 		ASSERT_EQ(self->size, copy(self, child, true));
 		memset(self->copy, 0, self->size);
 		ASSERT_EQ(self->size, copy(self, child, false));
-		/* The child gives the first half back all the time. */
+		/* The child keeps giving back the first half. */
 		for (int i = PAGES / 2; i < PAGES; i++)
 			ASSERT_EQ(n + i, *word(self, self->copy, i));
 	}
@@ -494,7 +494,7 @@ static int uffd_open(Race *r)
 	return 0;
 }
 
-/* Each page comes late. While it is waited for, the address space can be changed. */
+/* Serve each page late. The address space can change while a fault waits for it. */
 static void answer(void *race, unsigned int n)
 {
 	Race *r = race;
@@ -533,7 +533,7 @@ TEST_F(gup_fault_race, uffd_futex)
 	}
 }
 
-/* A debugger may have stopped the thread that would answer: it does not wait. */
+/* The thread that serves faults may be stopped by a debugger, so ptrace must not wait. */
 TEST_F(gup_fault_race, uffd_debugged)
 {
 	if (uffd_open(self))
@@ -544,7 +544,7 @@ TEST_F(gup_fault_race, uffd_debugged)
 	alarm(0);
 }
 
-/* Nobody answers. The fault ends with the process. */
+/* No thread serves the fault. It ends when the process is killed. */
 TEST_F(gup_fault_race, uffd_never)
 {
 	int status, ready[2];
@@ -573,7 +573,7 @@ TEST_F(gup_fault_race, uffd_never)
 	EXPECT_TRUE(WIFSIGNALED(status));
 }
 
-/* GUP does not let the stack grow. */
+/* GUP does not expand the stack. */
 TEST_F(gup_fault_race, stack)
 {
 	char *top = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
@@ -589,7 +589,7 @@ TEST_F(gup_fault_race, stack)
 
 #define LIMIT	4096	/* pages; cgroup.procs and memory.* are in the current directory */
 
-/* The number behind @key in a file of a memory cgroup, or in the first line */
+/* The number after @key in a file of a memory cgroup, or on the first line */
 static long read_number(const char *name, const char *key)
 {
 	FILE *f = fopen(name, "r");
@@ -614,7 +614,7 @@ static int populate(Race *r, long pages)
 	return p == MAP_FAILED ? -1 : madvise(p, pages * r->page, MADV_POPULATE_WRITE);
 }
 
-/* The first half fits, and is charged. The rest does not fit. */
+/* The first half fits and is charged. The rest does not fit. */
 static void populate_too_much(Race *r)
 {
 	if (write_word("cgroup.procs", "0"))
@@ -639,7 +639,7 @@ static int memcg_create(Race *r, const char *root)
 	return write_word("memory.max", limit);
 }
 
-/* Faults by the batch are charged to the page, and end when the limit is met. */
+/* Batched faults are charged exactly, and end when the limit is reached. */
 TEST_F(gup_fault_race, memcg_limit)
 {
 	char root[] = "/tmp/gup_fault_race.XXXXXX", here[256];
@@ -678,7 +678,7 @@ TEST_F(gup_fault_race, memcg_limit)
 
 #define MOST	(8ull << 30)	/* bytes that a test may fill */
 
-/* The memory of node 0, in bytes; of all of the system if there are no nodes. */
+/* The memory of node 0 in bytes, or that of the system if it has no nodes. */
 static uint64_t node_memory(const struct sysinfo *info)
 {
 	FILE *f = fopen("/sys/devices/system/node/node0/meminfo", "r");
@@ -692,7 +692,7 @@ static uint64_t node_memory(const struct sysinfo *info)
 	return all;
 }
 
-/* All memory of node 0 is taken, and not swapped out. */
+/* Allocate all memory of node 0, and keep it from being swapped out. */
 static void take_all(Race *r, bool by_pin)
 {
 	unsigned long node = 1;
@@ -706,7 +706,7 @@ static void take_all(Race *r, bool by_pin)
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (r->mem == MAP_FAILED || madvise(r->mem, r->size, MADV_NOHUGEPAGE))
 		_exit(3);
-	/* Pins go with the last reference to this file. */
+	/* Closing the last reference to this file releases the pins. */
 	r->gup = open("/sys/kernel/debug/gup_test", O_RDWR);
 	if (by_pin)
 		pin(r);
@@ -715,7 +715,7 @@ static void take_all(Race *r, bool by_pin)
 	_exit(4);
 }
 
-/* The OOM killer ends the process that takes all memory, and all of it is freed. */
+/* The OOM killer ends the process that took all memory. All of it must be freed. */
 static void exhaust(struct __test_metadata *_metadata, Race *self, bool by_pin)
 {
 	size_t size = self->size;
@@ -736,7 +736,7 @@ static void exhaust(struct __test_metadata *_metadata, Race *self, bool by_pin)
 	EXPECT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));
-	/* The kernel's reaper may have its mm a little longer. */
+	/* The OOM reaper may need a little longer. */
 	end = now_ms() + 10000;
 	do {
 		ASSERT_EQ(0, sysinfo(&after));

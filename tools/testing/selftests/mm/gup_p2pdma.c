@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of a PCI device, which no folio manages: it is pinned for those who can do DMA
- * to it, and for nobody else.
+ * P2PDMA memory of a PCI device, which no folio manages. GUP pins it only for callers
+ * that can do DMA to it.
  *
- * The device is an NVMe controller with a memory buffer that user space may allocate. Its
- * own namespace can be read into that buffer. Without one the test is skipped.
+ * The device is an NVMe controller with a memory buffer that user space may allocate. The
+ * test reads its own namespace into that buffer. Without such a device it is skipped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,13 +25,13 @@
 FIXTURE(gup_p2pdma) {
 	size_t page, size;
 	char *mem;		/* of the device */
-	char *ram;		/* as much ordinary memory */
-	char *want;		/* what is on the disk, ordinary memory, too */
+	char *ram;		/* ordinary memory of the same size */
+	char *want;		/* content of the disk, in ordinary memory */
 	int disk;
 	long pins;
 };
 
-/* Open the disk whose controller has memory to give away. */
+/* Open a disk whose controller offers memory. */
 static int open_disk(char *allocate, size_t size)
 {
 	char disk[64];
@@ -86,7 +86,7 @@ FIXTURE_TEARDOWN(gup_p2pdma)
 	close(self->disk);
 }
 
-/* By GUP alone, which knows of no DMA to it */
+/* GUP alone refuses it, because the caller does not allow P2PDMA. */
 TEST_F(gup_p2pdma, refused)
 {
 	struct pin_longterm_test test = {
@@ -105,7 +105,7 @@ TEST_F(gup_p2pdma, refused)
 	close(gup);
 }
 
-/* By a device that cannot do DMA to it */
+/* A device that cannot do DMA to the memory is refused. */
 TEST_F(gup_p2pdma, refused_by_disk)
 {
 	int disk = open("/dev/vda", O_RDONLY | O_DIRECT);
@@ -117,7 +117,7 @@ TEST_F(gup_p2pdma, refused_by_disk)
 	close(disk);
 }
 
-/* Into it, in one piece, and from the middle of a page to the middle of another one */
+/* Read into it, whole, and from the middle of a page to the middle of another one. */
 TEST_F(gup_p2pdma, read)
 {
 	size_t off = self->page / 2, len = 5 * self->page;
@@ -145,7 +145,7 @@ TEST_F(gup_p2pdma, write)
 		ASSERT_EQ(0x5a, self->ram[i]);
 }
 
-/* Together with ordinary memory, which is before and behind it */
+/* Read into ordinary memory before and after it in the same call. */
 TEST_F(gup_p2pdma, between_ram)
 {
 	struct iovec iov[] = {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Empty page tables come back, and nothing is lost meanwhile.
+ * Empty page tables are freed, and no data is lost meanwhile.
  *
- * The first tests look at VmPTE. In the others, a thread makes holes in a file all the
- * time, and so removes page tables under the i_mmap lock alone, while the test does
- * something with its private copies of other pages, which it knows the content of.
- * A page that goes to a table which has been removed is lost: the test reads zeroes
- * from the file, and the kernel says "Bad rss-counter" at the end of the process.
+ * The first tests check VmPTE. In the others, a thread keeps punching holes in a file,
+ * and so removes page tables under the i_mmap lock alone. Meanwhile the test works on
+ * its private copies of other pages, whose content it knows. If a page is mapped in a
+ * table that was removed, the page is lost: the test reads zeroes from the file, and the
+ * kernel reports "Bad rss-counter" when the process ends.
  *
- * The files are in the directory TEST_DIR of the environment, or else in memory.
+ * The files are in the directory that TEST_DIR names, or in memory if it is not set.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -33,8 +33,8 @@
 #include "vm_util.h"
 
 #define TABLES		64
-#define SPARSE		256	/* tables of which VmPTE is read */
-#define MS		2000	/* that each race is tried */
+#define SPARSE		256	/* tables in the tests of VmPTE */
+#define MS		2000	/* duration of each race */
 #define HOLE		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define HOOK		"/sys/kernel/debug/lockless_walk/"
 #ifndef PM_UFFD_WP
@@ -45,14 +45,14 @@ FIXTURE(pgtable_reclaim) {
 	size_t table;		/* the range of a PTE table */
 	size_t page;
 	int fd;
-	char *mem;		/* private, TABLES tables, and as much behind it */
+	char *mem;		/* private, TABLES tables, and as much after it */
 	pthread_t puncher;
 	atomic_bool stop;
 	atomic_ulong holes;
 	uint64_t end;
 };
 
-/* Each table has a page that the test writes to, and one that is punched. */
+/* Each table has a page that the test writes, and one that is punched out. */
 static char *kept(FIXTURE_DATA(pgtable_reclaim) *self, int i)
 {
 	return self->mem + i * self->table + (i % 7) * self->page;
@@ -147,8 +147,8 @@ static long vm_pte(void)
 }
 
 /*
- * How much more VmPTE is when one page of each table has been touched. A write to a file
- * would need space for all of a large folio.
+ * The increase of VmPTE when one page of each table is touched. Files are only read,
+ * because a write would need space for a whole large folio.
  */
 static long touch(char *mem, size_t table, bool shared)
 {
@@ -166,8 +166,8 @@ static long touch(char *mem, size_t table, bool shared)
 }
 
 /*
- * Touches one page of each table and gives them back, twice: the first time, upper
- * tables are allocated, which stay. Returns how many of SPARSE PTE tables are left.
+ * Touches one page of each table and gives the pages back, twice. The first time also
+ * allocates upper tables, which stay. Returns how many of SPARSE PTE tables are left.
  */
 #define TABLES_LEFT(shared, give_back) ({					\
 	size_t __size = SPARSE * self->table;					\
@@ -240,9 +240,9 @@ TEST_F(pgtable_reclaim, fault)
 }
 
 /*
- * Four tables, to where they are in five. The new table gets the last pages of one old
- * table first. Meanwhile, the puncher makes a hole in the next old table, and finds
- * the new one empty.
+ * Move four tables to an offset, so that they are spread over five. The last pages of an
+ * old table go to a new table first. Then the puncher makes a hole in the next old table,
+ * and finds the new table empty.
  */
 TEST_F(pgtable_reclaim, mremap)
 {
@@ -286,7 +286,7 @@ TEST_F(pgtable_reclaim, fork)
 	EXPECT_LT(0, self->holes);
 }
 
-/* The word at p, by way of vmsplice(), which gets the page by GUP-fast. */
+/* Read the word at p by vmsplice(), which takes the page by GUP-fast. */
 static uint32_t spliced(int *fds, void *p)
 {
 	uint32_t got;
@@ -299,8 +299,8 @@ static uint32_t spliced(int *fds, void *p)
 }
 
 /*
- * With CONFIG_DEBUG_LOCKLESS_WALK, each walk waits between the pmd and the first entry,
- * and the kernel counts those that find themselves in a freed table.
+ * With CONFIG_DEBUG_LOCKLESS_WALK each walk waits between the pmd and the first entry,
+ * and the kernel counts the walks that are in a freed table.
  */
 TEST_F(pgtable_reclaim, gup_fast)
 {
@@ -335,7 +335,7 @@ TEST_F(pgtable_reclaim, gup_fast)
 	}
 }
 
-/* Compaction and MADV_COLLAPSE take entries away for a while. */
+/* Compaction and MADV_COLLAPSE remove entries for a while. */
 TEST_F(pgtable_reclaim, migration)
 {
 	ASSERT_EQ(0, start(self));
@@ -350,7 +350,7 @@ TEST_F(pgtable_reclaim, migration)
 	EXPECT_LT(0, self->holes);
 }
 
-/* ---- userfaultfd: threads that give back pages of the same tables ---- */
+/* ---- userfaultfd: threads give back pages of the same tables ---- */
 
 static void *give_back(void *arg)
 {
@@ -364,7 +364,7 @@ static void *give_back(void *arg)
 	return NULL;
 }
 
-/* Anonymous memory instead of the file. */
+/* Use anonymous memory in place of the file. */
 static int uffd_open(FIXTURE_DATA(pgtable_reclaim) *self, uint64_t mode, uint64_t features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
@@ -420,7 +420,7 @@ TEST_F(pgtable_reclaim, uffd_copy_and_move)
 	EXPECT_LT(0, self->holes);
 }
 
-/* A write protection is an entry, even where no page is. */
+/* A write-protect marker is an entry, even if no page is mapped. */
 TEST_F(pgtable_reclaim, uffd_wp)
 {
 	int uffd = uffd_open(self, UFFDIO_REGISTER_MODE_WP, UFFD_FEATURE_WP_UNPOPULATED);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Those that are held now, by anybody */
+/* The number of pins that are held now, in the whole system */
 static inline long pins_held(void)
 {
 	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
@@ -18,7 +18,7 @@ static inline long pins_held(void)
 	char name[64];
 	FILE *f;
 
-	/* What CPUs have not added yet is missing otherwise. */
+	/* Fold the differences of all CPUs into the counters. */
 	if (fd < 0 || write(fd, "1", 1) != 1)
 		perror("stat_refresh");
 	if (fd >= 0)

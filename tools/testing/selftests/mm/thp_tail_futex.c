@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Futexes in the tail pages of large folios, which futex(2) looks up by
- * get_user_pages_fast(): every wake must find its waiter, whether the folio is
+ * Futexes in tail pages of large folios. futex(2) looks them up by
+ * get_user_pages_fast(). Each wake must find its waiter, whether the folio is
  * mapped by a PMD or by PTEs, and while it is split and collapsed again.
  *
- * The kernel looks up no page for a private futex. Those are tested to show
- * that they need none.
+ * The kernel does not look up a page for a private futex. The test includes
+ * private futexes to show that they do not depend on it.
  *
- * A wrong key leaves a waiter asleep, or a wake that finds nobody: then a test
- * runs into its time limit. So does a lookup that never ends.
+ * With a wrong key a waiter keeps sleeping, or a wake finds no waiter. Then the
+ * test runs into its time limit, as it does if a lookup never ends.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -29,16 +29,16 @@
 
 #define SPLIT_HUGE_PAGES	"/sys/kernel/debug/split_huge_pages"
 #define ROUNDS			200	/* at least, and */
-#define SPLITS			3	/* during these, where there are any */
+#define SPLITS			3	/* at least, in the tests that split */
 #define SECONDS			120
 
 FIXTURE(thp_tail_futex) {
-	size_t size;		/* of the folio, and of a PMD range */
+	size_t size;		/* of the folio and of a PMD range */
 	int memfd;
-	char *mem;		/* aligned to it */
+	char *mem;		/* aligned to size */
 	uint32_t *wait;		/* in a tail page */
 	uint32_t *wake;		/* the same word, perhaps in another mapping */
-	int op;			/* FUTEX_PRIVATE_FLAG or nothing */
+	int op;			/* FUTEX_PRIVATE_FLAG or 0 */
 	atomic_bool stop, stopped;
 	atomic_ulong splits;
 };
@@ -47,7 +47,7 @@ FIXTURE_VARIANT(thp_tail_futex) {
 	bool private_futex;
 	bool shared_memory;	/* a file, woken through another mapping of it */
 	bool by_ptes;
-	bool split;		/* while futexes are waited for and woken */
+	bool split;		/* while futexes wait and are woken */
 };
 
 FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_pmd) { .private_futex = true };
@@ -87,7 +87,7 @@ static bool has_huge_page(const char *mem, size_t size, bool file)
 		    : check_huge_anon((void *)mem, size, 1, size);
 }
 
-/* A huge page, mapped as the variant wants it. */
+/* A huge page that is mapped as the variant requires. */
 static bool make_huge(char *mem, size_t size, bool file, bool by_ptes)
 {
 	if (madvise(mem, size, MADV_COLLAPSE) || !has_huge_page(mem, size, file))
@@ -95,7 +95,7 @@ static bool make_huge(char *mem, size_t size, bool file, bool by_ptes)
 	if (!by_ptes)
 		return true;
 
-	/* No PMD can map what has two protections; nor does it come back. */
+	/* A PMD with two protections is split, and stays split afterwards. */
 	if (mprotect(mem, getpagesize(), PROT_READ) ||
 	    mprotect(mem, getpagesize(), PROT_READ | PROT_WRITE))
 		return false;
@@ -116,7 +116,7 @@ static bool split_huge(char *mem, size_t size)
 	return done;
 }
 
-/* Is the page at @p part of a large folio? -1 if the kernel does not say. */
+/* Is the page at @p part of a large folio? -1 if the kernel does not tell. */
 static int in_large_folio(char *p)
 {
 	const uint64_t compound = 3ull << 15; /* KPF_COMPOUND_HEAD, _TAIL */
@@ -167,7 +167,7 @@ FIXTURE_SETUP(thp_tail_futex)
 			     self->memfd, 0);
 		ASSERT_NE(other, MAP_FAILED);
 	}
-	/* Neither the head, nor the first of anything in the middle. */
+	/* Use neither the head page nor the start of another part in the middle. */
 	offset = self->size / 2 + 3 * getpagesize() + 64;
 	self->wait = (void *)(self->mem + offset);
 	self->wake = (void *)(other + offset);
@@ -205,7 +205,7 @@ static void *split_and_collapse(void *arg)
 	while (!self->stop) {
 		if (split_huge(self->mem, self->size) && !in_large_folio((char *)self->wait))
 			self->splits++;
-		/* May fail: who looks a futex up holds the page for a moment. */
+		/* This may fail, because a futex lookup holds the page for a moment. */
 		make_huge(self->mem, self->size, s->file, s->by_ptes);
 	}
 	return NULL;
@@ -227,7 +227,7 @@ TEST_F_TIMEOUT(thp_tail_futex, every_wake_finds_its_waiter, SECONDS)
 	ASSERT_EQ(pthread_create(&waiter, NULL, wait_for_wakes, self), 0);
 
 	for (int i = 0; i < ROUNDS || (variant->split && self->splits < SPLITS); i++) {
-		/* The waiter may still be on its way to sleep. */
+		/* The waiter may not sleep yet. */
 		do {
 			woken = futex(self->wake, FUTEX_WAKE | self->op, 1);
 		} while (!woken);
@@ -242,7 +242,7 @@ TEST_F_TIMEOUT(thp_tail_futex, every_wake_finds_its_waiter, SECONDS)
 		ASSERT_EQ(pthread_join(splitter, NULL), 0);
 }
 
-/* A wait that must not sleep, and a wake that finds nobody. */
+/* A wait that must not sleep, and a wake that finds no waiter. */
 TEST_F_TIMEOUT(thp_tail_futex, nobody_waits, SECONDS)
 {
 	ASSERT_EQ(futex(self->wait, FUTEX_WAIT | self->op, 2), -1);
