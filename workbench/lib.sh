@@ -38,16 +38,16 @@ run() {
 	fi
 }
 
-# with_libraries ROOT PROGRAM...: copy programs of this machine and their shared
-# libraries into a guest.
+# with_libraries ROOT FILE...: put programs and libraries of this machine into a guest,
+# with the libraries that they are linked to.
 with_libraries() {
-	local root=$1 program
+	local root=$1 file
 	shift
-	for program; do
-		program=$(command -v "$program")
+	for file; do
+		file=$(command -v "$file" || echo "$file")
 		{
-			echo "$program"
-			ldd "$program" | sed -nE 's,^[^/]*(/[^ ]*) .*,\1,p'
+			echo "$file"
+			ldd "$file" | sed -nE 's,^[^/]*(/[^ ]*) .*,\1,p'
 		} | while read -r file; do
 			install -D "$file" "$root$file" || return
 		done || return

@@ -65,7 +65,7 @@ fio_register() {
 	echo 'r:out io_sqe_buffers_register' >>$tracing/kprobe_events
 	echo >$tracing/trace
 	echo 1 >$tracing/events/kprobes/enable
-	fio --name=register --filename=/dev/nullb0 --size=64m --bs=64m --rw=read --direct=1 --ioengine=io_uring \
+	fio --name=register --filename=/dev/nullb0 --size=64m --bs=64m --rw=write --direct=1 --ioengine=io_uring \
 		--fixedbufs --mem="$2" --iomem_align=2m --thread --eta=never >&2 || return
 	echo 0 >$tracing/events/kprobes/enable
 	awk -v what="$1" '{ sub(":", "", $4) } $5 == "in:" { from = $4 }
@@ -137,7 +137,7 @@ for word in $(cat /proc/cmdline); do
 		echo 4 >/proc/sys/vm/nr_hugepages
 		cost isolated nothing sleep 5
 		cost isolated khugepaged pt_cost khugepaged
-		cost isolated unshare pt_cost unshare idle ;;
+		cost isolated unshare pt_cost unshare quiet ;;
 	cost=register)
 		for what in 4K THP hugetlb; do
 			pages $what
@@ -148,7 +148,7 @@ for word in $(cat /proc/cmdline); do
 		done ;;
 	cost=tables)
 		cost vmpte punch
-		cost env LD_PRELOAD=/bench/libjemalloc.so.2 alloc_load ;;
+		cost env LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2 alloc_load ;;
 	cost=storm)
 		cost munmap_storm small 5
 		cost munmap_storm thp 4 ;;

@@ -6,7 +6,8 @@
  *				memory is pinned in one call; 0: no pins
  *	pt_cost collapse [idle]	512 times MADV_COLLAPSE of 2 MiB: function-call
  *				interrupts, TLB shootdowns, time
- *	pt_cost unshare [idle]	64 times the last sharer of a hugetlb PMD table
+ *	pt_cost unshare [idle|quiet]
+ *				64 times the last sharer of a hugetlb PMD table
  *				unmaps it: the same figures
  *	pt_cost khugepaged	wait until khugepaged has collapsed 512 huge pages
  *	pt_cost thp munmap|exit|dontneed
@@ -17,7 +18,8 @@
  *
  * Prints "key<tab>unit<tab>figure" lines. Threads of this process keep all other
  * CPUs busy meanwhile, so that their TLBs have to be flushed, too. With "idle" there
- * are no other threads, and the keys end in the number of CPUs. Only the system
+ * are no other threads, and the keys end in the number of CPUs; with "quiet" there is
+ * no tracing either, and no key that ends in "-other". Only the system
  * calls that the key names are counted and timed, without their preparation.
  * "-other" counts interrupts that the system calls did not send: those of the
  * scheduler and of the clock, on all CPUs. Times are those of a guest in which one
@@ -67,6 +69,7 @@ struct count {
 
 static volatile bool stop;
 static bool idle;	/* no threads on the other CPUs */
+static bool quiet;	/* no tracing, which interrupts all CPUs each time it stops */
 
 static void spin_ns(uint64_t ns)
 {
@@ -147,6 +150,8 @@ static void watch_others(void)
 {
 	char filter[64];
 
+	if (quiet)
+		return;
 	snprintf(filter, sizeof(filter), "common_pid != %d || common_flags & %d",
 		 getpid(), IN_IRQ);
 	watch_sent(filter);
@@ -173,7 +178,8 @@ static unsigned long count_others(void)
 
 static void start_counting(struct count *from)
 {
-	write_to(TRACING "tracing_on", "1");
+	if (!quiet)
+		write_to(TRACING "tracing_on", "1");
 	look(from);
 }
 
@@ -185,7 +191,8 @@ static void stop_counting(struct count *sum, const struct count *from)
 	now.ns = now_ns();
 	sum->ns += now.ns - from->ns;
 	look(&now);
-	write_to(TRACING "tracing_on", "0");
+	if (!quiet)
+		write_to(TRACING "tracing_on", "0");
 	sum->cal += now.cal - from->cal;
 	sum->tlb += now.tlb - from->tlb;
 }
@@ -198,7 +205,8 @@ static void print_counts(const char *what, const struct count *c)
 		 sysconf(_SC_NPROCESSORS_ONLN));
 	printf("ipi/%s\tinterrupts\t%lu\n", name, c->cal);
 	printf("ipi/%s-tlb\tinterrupts\t%lu\n", name, c->tlb);
-	printf("ipi/%s-other\tinterrupts\t%lu\n", name, count_others());
+	if (!quiet)
+		printf("ipi/%s-other\tinterrupts\t%lu\n", name, count_others());
 	printf("time/%s\tMinsn\t%.3f\n", name, c->ns / 1e6);
 }
 
@@ -584,7 +592,9 @@ static void thp(const char *how)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[2], "idle"))
+	if (argc == 3 && !strcmp(argv[2], "quiet"))
+		idle = quiet = argc--;
+	else if (argc == 3 && !strcmp(argv[2], "idle"))
 		idle = argc--;
 	if (argc > 2 && !strcmp(argv[1], "irqsoff"))
 		irqsoff_all(argv + 2);
@@ -597,6 +607,6 @@ int main(int argc, char **argv)
 	else if (argc == 3 && !strcmp(argv[1], "thp"))
 		thp(argv[2]);
 	else
-		errx(1, "usage: pt_cost irqsoff MiB...|collapse [idle]|unshare [idle]|khugepaged|thp munmap|exit|dontneed");
+		errx(1, "usage: pt_cost irqsoff MiB...|collapse [idle]|unshare [idle|quiet]|khugepaged|thp munmap|exit|dontneed");
 	return 0;
 }
