@@ -58,7 +58,7 @@ fail_pte_map_find(struct fail_pte_map_site *site, pmd_t *pmdp)
 
 /*
  * A caller that retries may look the table up several times per attempt, here
- * and elsewhere, and must succeed in one attempt. So after the nth failure of a
+ * and elsewhere, and in one attempt all must succeed. So after the nth failure of a
  * task here, its next n lookups succeed. The oldest failure is forgotten.
  */
 static void fail_pte_map_failed(struct fail_pte_map_site *site, pmd_t *pmdp)
@@ -113,7 +113,7 @@ bool should_fail_pte_map(struct fail_pte_map_site *site, struct mm_struct *mm,
 	return true;
 }
 
-/* pt_lock_mapped() at a site. It does not know the mm, nor check mm_users. */
+/* pt_lock_mapped() at a site. Without the mm, mm_users cannot be checked. */
 bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 			 pmd_t *pmdp)
 {

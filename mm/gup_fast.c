@@ -12,7 +12,7 @@
  *
  *  (1) read pgd, p4d, pud, pmd; remember pointer and value of each, for all
  *      batches below them
- *  (2) read the entries; for a large folio, only the first and the last
+ *  (2) read the entries; for a large folio, the first and the last may suffice
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
  *                                            smp_rmb() between the levels
@@ -117,9 +117,9 @@ static void gup_fast_account(struct gup_fast *g, struct folio *folio, int nr)
  * table, its entries are read after this. Each smp_rmb() orders the level above
  * it before the one below. It pairs with the barrier of an updater between
  * editing a table and attaching it again. Currently only a collapse to less
- * than a PMD does that, to PTE tables, by __folio_mark_uptodate(). The other
- * smp_rmb() calls keep the contract of linux/lockless_walk.h for tables of all
- * levels. A folded level has no entry of its own.
+ * than a PMD edits tables, PTE tables. Its barrier is in __folio_mark_uptodate(),
+ * and pairs with the last smp_rmb(). The others keep the contract of
+ * linux/lockless_walk.h. A folded level has no entry of its own.
  */
 static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 					       enum pgtable_level leaf)
@@ -697,9 +697,9 @@ static bool gup_fast_path_to_pud(struct gup_fast *g, unsigned long addr)
 
 /*
  * Take the pages from @addr to @next, all in one PMD range. If GUP_FAST_RANGES,
- * a PUD leaf is taken in one step, and @next is moved to its end. If
- * @pud_known, @g has the path down to the pud, from the range before in the
- * same section. Returns whether all pages were taken.
+ * a PUD leaf is taken in one step, however long it is, and @next is moved to its
+ * end. If @pud_known, @g has the path down to the pud, from the range before in
+ * the same section. Returns whether all pages were taken.
  */
 static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 			  unsigned long *next, bool pud_known)

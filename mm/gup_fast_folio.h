@@ -34,8 +34,8 @@
  *
  * So preemption is disabled from the first reference of a batch until the batch
  * is validated or dropped. An interrupt may still come in between. Then the
- * references are held while it, and the softirqs after it, are handled, as is
- * any lock that does not disable interrupts.
+ * references stay held while it, and the softirqs after it, are handled. The
+ * same is true of any lock that does not disable interrupts.
  *
  * Nothing in between may sleep. Freeing takes locks that sleep on PREEMPT_RT,
  * so a folio whose last reference the walk dropped is freed after the end.
@@ -211,7 +211,7 @@ static inline bool gup_fast_small_matches(struct folio *folio, unsigned int flag
 
 /*
  * May this folio be handed out without a look at its VMA? The entry has been
- * validated, so the mapping is known. The reference keeps the fields of @folio.
+ * validated, so it maps @folio, and the reference keeps @folio allocated.
  *
  * Refuse secretmem. Allow a long-term pin for writing only where no file system
  * tracks dirty pages: anonymous memory, shmem, hugetlb. When in doubt, refuse.

@@ -209,7 +209,7 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 	return 0;
 }
 
-/* Hand out @page, which has one reference or pin, and the pages after it. */
+/* Hand out @page, which has one reference or pin, and the rest of its leaf. */
 static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
 		    struct page *page, unsigned long page_mask)
 {
@@ -397,10 +397,10 @@ static int gup_range(struct gup_fault *g)
  * @locked: in: whether the caller holds mmap_lock. If not, this takes locks.
  *	Out: whether it is still held; with FOLL_UNLOCKABLE it may be dropped.
  * @flags: FOLL_*, checked by is_valid_gup_args(). @pages without FOLL_PIN adds
- *	FOLL_GET. With FOLL_UNLOCKABLE and without FOLL_NOWAIT,
- *	locks are dropped while a fault sleeps and for writers that wait; then a
- *	caller must hold mmap_lock for read, if at all. With *@locked == 0, it
- *	is taken only where VMA locks do not suffice.
+ *	FOLL_GET. With FOLL_UNLOCKABLE and without FOLL_NOWAIT, locks are
+ *	dropped while a fault sleeps and for writers that wait; then a caller
+ *	must hold mmap_lock for read, if at all. With *@locked == 0, it is taken
+ *	only where VMA locks do not suffice.
  *
  * Context: Sleeps. See above for the locks.
  *
@@ -462,7 +462,7 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * @vmap: receives the VMA
  *
  * Like get_user_page_vma_remote(), with the VMA lock instead of mmap_lock.
- * Unlike the other functions here, it keeps the lock while a fault sleeps, and
+ * Unlike most functions here, it keeps the lock while a fault sleeps, and
  * fails where userfaultfd would have to provide the page: a debugger may have
  * stopped the process that serves it.
  *
@@ -504,7 +504,8 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
  *
  * For callers that would take mmap_lock only for fixup_user_fault(): an access
  * failed while page faults were disabled, and is tried again afterwards. The
- * page fault may sleep. No lock is held while it waits for I/O or userfaultfd.
+ * page fault may sleep. It drops the lock to wait for userfaultfd and, at the
+ * first attempt, for I/O.
  *
  * Context: No lock of @mm is held. Sleeps.
  *

@@ -102,8 +102,8 @@ static __always_inline long gup_ranges_done(const struct gup_ranges *r,
  * @max_ranges: how many there is room for. @nr_pages is always enough.
  * @nr_ranges: receives how many are in use; 0 with an error
  *
- * Like pin_user_pages_fast(), for callers that would merge the pages into
- * ranges. Successive ranges belong to different folios, or are not contiguous.
+ * Like pin_user_pages_fast(), for callers that would otherwise merge the
+ * pages into ranges. Successive ranges belong to different folios, or are not contiguous.
  * Release them by unpin_user_page_ranges(), or in parts, one pin for each page,
  * by unpin_user_folio() or unpin_user_page_range_dirty_lock().
  *

@@ -14,7 +14,7 @@ struct gup_ranges {
 	unsigned long nr_pages;		/* in all of them */
 };
 
-/* Does @page follow the last range in its folio? The range holds references. */
+/* Does @page continue the last range, and its folio? The range has references. */
 static inline bool gup_ranges_continues(const struct gup_ranges *r, struct page *page)
 {
 	const struct page_range *last;

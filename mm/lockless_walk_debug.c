@@ -14,6 +14,7 @@
  *   delay_edit_us   the same for a THP collapse by khugepaged or the process,
  *                   between its look at the counts and its edit of the table
  *   hits            delays so far; write 0 to reset
+ *   inside          walks that are being delayed now
  *   stale           walks that read from a table after it was freed
  *   preemptible     1 where walks may be preempted, 0 where they are not
  *
@@ -29,6 +30,7 @@
 static u32 lockless_walk_debug_pid;
 static u32 lockless_walk_debug_delay_us[NR_LOCKLESS_WALK_WINDOWS];
 static atomic_t lockless_walk_debug_hits;
+static atomic_t lockless_walk_debug_inside;
 static atomic_t lockless_walk_debug_stale;
 static u32 lockless_walk_debug_preemptible = IS_ENABLED(CONFIG_LOCKLESS_WALK_RCU) &&
 				       IS_ENABLED(CONFIG_PREEMPT_RCU);
@@ -52,9 +54,11 @@ void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 		return;
 
 	atomic_inc(&lockless_walk_debug_hits);
+	atomic_inc(&lockless_walk_debug_inside);
 	for (; us > USEC_PER_MSEC; us -= USEC_PER_MSEC)
 		udelay(USEC_PER_MSEC);
 	udelay(us);
+	atomic_dec(&lockless_walk_debug_inside);
 }
 
 /* A walk has read from @table: count it if that is no longer a page table. */
@@ -79,6 +83,7 @@ static int __init lockless_walk_debug_init(void)
 	for (int i = 0; i < NR_LOCKLESS_WALK_WINDOWS; i++)
 		debugfs_create_u32(delay[i], 0600, dir, &lockless_walk_debug_delay_us[i]);
 	debugfs_create_atomic_t("hits", 0600, dir, &lockless_walk_debug_hits);
+	debugfs_create_atomic_t("inside", 0400, dir, &lockless_walk_debug_inside);
 	debugfs_create_atomic_t("stale", 0600, dir, &lockless_walk_debug_stale);
 	debugfs_create_u32("preemptible", 0400, dir, &lockless_walk_debug_preemptible);
 	return 0;

@@ -81,7 +81,7 @@ static struct mmu_table_batch *pgtable_free_batch_alloc(void)
 }
 
 /*
- * Hardware may cache entries that point to page tables. Some of it must be told
+ * Hardware may cache entries that point to page tables. Some hardware must be told
  * before such a table is freed. tlb->freed_tables says that a live table was
  * unhooked since the last flush. The grace period covers software walks.
  */

@@ -51,8 +51,8 @@ bool fail_pt_lock_mapped(struct fail_pte_map_site *site, struct pt_map *map,
 })
 
 /*
- * The macros below replace each function by an inline function that is passed
- * its site. The functions themselves are in mm/pgtable-map.c.
+ * The macros below replace each function by one that is passed its site. The
+ * functions themselves are in mm/pgtable-map.c.
  */
 #ifndef PGTABLE_MAP_NO_SITES
 

@@ -75,7 +75,7 @@ struct mm_struct;
 /**
  * struct lockless_walk - a lockless page-table walk, on the stack of the walker
  * @irqflags: the interrupt state to restore, if the walk disables interrupts
- * @track: the record that lockless_walk_wait() looks at
+ * @track: what to restore in the record that lockless_walk_wait() reads
  */
 struct lockless_walk {
 	unsigned long irqflags;

@@ -9,8 +9,8 @@
  *
  * The caller has reached the pmd by walking down from the PGD. It holds
  * mmap_lock or a VMA lock, or the i_mmap lock of the file or the lock of the
- * anon_vma, for read or for write. These locks keep the PMD tables and prevent
- * the unmapping of the VMA. Page tables of a VMA that has been detached from
+ * anon_vma, for read or for write. These locks prevent that PMD tables are freed
+ * and that the VMA is unmapped. Page tables of a VMA that has been detached from
  * its mm, or of an mm that has no users, are freed without the page table lock:
  * do not use these functions on them.
  *
@@ -49,7 +49,7 @@
  * Tables may be in high memory (CONFIG_HIGHPTE). So mappings nest: those of two
  * tables must be released in reverse order, by the task that made them.
  *
- * Where a pmd is read in two halves (x86 with PAE), PT_MAP_LEAF may return
+ * Where a pmd is read in two halves (x86 with PAE), the pmd of PT_MAP_LEAF may be
  * halves of two leaves: take the lock of the PMD table and read the pmd again.
  * A pmd that points to a table never mixes two tables, because page tables are
  * below 4 GiB. See mm/pgtable-map.c for what would be needed without that.

@@ -20,6 +20,9 @@
 #define OBJECTS		(1 << 16)
 #define KEPT		64	/* one of so many */
 
+/* Without it, glibc would be measured. */
+extern int mallctl(const char *, void *, size_t *, void *, size_t) __attribute__((weak));
+
 static struct object {
 	char *p;
 	size_t size;
@@ -102,6 +105,8 @@ static void print_status(void)
 
 int main(void)
 {
+	if (!mallctl)
+		errx(1, "jemalloc is not loaded");
 	for (int i = 0; i < ROUNDS; i++) {
 		fill_heap();
 		empty_heap();

@@ -36,22 +36,26 @@ pages() {
 
 # vmpte WHAT: VmPTE before and after pt_reclaim WHAT.
 vmpte() {
-	pt_reclaim "$1" 2>&1 >/dev/null |
-		sed -n "s,^\(.*\) kB before\, \(.*\) kB after,reclaim/$1-before kB \1\nreclaim/$1-after kB \2,p"
+	pt_reclaim "$1" 2>/tmp/vmpte >/dev/null || { cat /tmp/vmpte >&2; return 1; }
+	sed -n "s,^\(.*\) kB before\, \(.*\) kB after,reclaim/$1-before kB \1\nreclaim/$1-after kB \2,p" /tmp/vmpte
 }
 
-# isolated WHAT COMMAND...: how often CPU 3 is interrupted while COMMAND runs, in total as
-# counted by osnoise, and by function calls of other CPUs. Starting a tracer interrupts
-# all CPUs, too, and osnoise counts once per second.
+# isolated WHAT COMMAND...: how often CPU 3 is interrupted in 40 s in which COMMAND runs,
+# in total as counted by osnoise, and by function calls of other CPUs. Starting a tracer
+# interrupts all CPUs, too.
 isolated() {
 	what=$1
 	shift
+	[ "$(cat /sys/devices/system/cpu/nohz_full)" = 3 ] || { echo "CPU 3 is not nohz_full" >&2; return 1; }
 	rtla osnoise top -q -c 3 -d 1h >/tmp/osnoise &
 	sleep 8
+	end=$(($(date +%s) + 40))
 	before=$(awk '$1 == "CAL:" { print $5 }' /proc/interrupts)
 	"$@" >/dev/null || return
+	rest=$((end - $(date +%s)))
+	[ $rest -ge 0 ] || { echo "it took $((40 - rest)) s" >&2; return 1; }
+	sleep $rest
 	after=$(awk '$1 == "CAL:" { print $5 }' /proc/interrupts)
-	sleep 2
 	kill -INT $!
 	wait $!
 	awk -v what="$what" '$1 == 3 && $2 ~ /^#/ { print "isolated/" what "-irq interrupts " $10 }' /tmp/osnoise
@@ -135,7 +139,7 @@ for word in $(cat /proc/cmdline); do
 		cost walk_track pin60 ;;
 	cost=isolated)
 		echo 4 >/proc/sys/vm/nr_hugepages
-		cost isolated nothing sleep 5
+		cost isolated nothing true
 		cost isolated khugepaged pt_cost khugepaged
 		cost isolated unshare pt_cost unshare quiet ;;
 	cost=register)

@@ -22,7 +22,8 @@
  * no tracing either, and no key that ends in "-other". Only the system
  * calls that the key names are counted and timed, without their preparation.
  * "-other" counts interrupts that the system calls did not send: those of the
- * scheduler and of the clock, on all CPUs. Times are those of a guest in which one
+ * scheduler and of the clock, on all CPUs. With "idle", "-walks" counts those that
+ * neither these nor TLB flushes explain. Times are those of a guest in which one
  * nanosecond is one instruction.
  */
 #define _GNU_SOURCE
@@ -145,7 +146,7 @@ static void look(struct count *c)
 	c->ns = now_ns();
 }
 
-/* Trace function calls that others send while tracing is on. */
+/* Trace function calls that others send while tracing is on; if idle, all of them. */
 static void watch_others(void)
 {
 	char filter[64];
@@ -154,10 +155,25 @@ static void watch_others(void)
 		return;
 	snprintf(filter, sizeof(filter), "common_pid != %d || common_flags & %d",
 		 getpid(), IN_IRQ);
-	watch_sent(filter);
+	watch_sent(idle ? "0" : filter);
 }
 
-static unsigned long count_others(void)
+/* Is this function call none of the scheduler, the clock, or the TLB? */
+static bool is_for_walks(const char *line)
+{
+	static const char * const others[] = {
+		"func=flush_tlb", "func=sched_ttwu_pending", "func=__hrtick_start",
+		"func=nohz_csd_func", "func=watchdog_",
+	};
+
+	for (int i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (strstr(line, others[i]))
+			return false;
+	return true;
+}
+
+/* How many were traced; if idle, without those for walks, which are in *walks. */
+static unsigned long count_others(unsigned long *walks)
 {
 	FILE *f = fopen(TRACING "trace", "r");
 	unsigned long count = 0;
@@ -169,6 +185,11 @@ static unsigned long count_others(void)
 	while (fgets(line, sizeof(line), f)) {
 		if (!strstr(line, " csd_queue_cpu: "))
 			continue;
+		if (idle && is_for_walks(line)) {
+			if (!(*walks)++)
+				fputs(line, stderr);
+			continue;
+		}
 		fputs(line, stderr);
 		count++;
 	}
@@ -199,6 +220,7 @@ static void stop_counting(struct count *sum, const struct count *from)
 
 static void print_counts(const char *what, const struct count *c)
 {
+	unsigned long walks = 0;
 	char name[64];
 
 	snprintf(name, sizeof(name), idle ? "%s-idle-%ld" : "%s", what,
@@ -206,7 +228,9 @@ static void print_counts(const char *what, const struct count *c)
 	printf("ipi/%s\tinterrupts\t%lu\n", name, c->cal);
 	printf("ipi/%s-tlb\tinterrupts\t%lu\n", name, c->tlb);
 	if (!quiet)
-		printf("ipi/%s-other\tinterrupts\t%lu\n", name, count_others());
+		printf("ipi/%s-other\tinterrupts\t%lu\n", name, count_others(&walks));
+	if (idle && !quiet)
+		printf("ipi/%s-walks\tinterrupts\t%lu\n", name, walks);
 	printf("time/%s\tMinsn\t%.3f\n", name, c->ns / 1e6);
 }
 

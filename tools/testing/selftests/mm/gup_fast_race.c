@@ -82,6 +82,15 @@ static bool walker_in_window(struct race *r)
 	return r->window != NONE && read_num(HOOK "hits");
 }
 
+/*
+ * Is the walker in its first window? Whatever it hands out is validated after that:
+ * if an update has returned, the pin must show what is mapped now.
+ */
+static bool walker_in_first_window(struct race *r)
+{
+	return r->window != NONE && read_num(HOOK "inside") && read_num(HOOK "hits") == 1;
+}
+
 static void set_pid(struct race *r, pid_t pid)
 {
 	if (r->hook)
@@ -129,9 +138,9 @@ static void *updater(void *arg)
 		while (!walker_in_window(r) &&
 		       !__atomic_load_n(&r->pinned, __ATOMIC_ACQUIRE))
 			poll_again(r);
-	r->update_start = now_us();
+	r->started_inside = walker_in_first_window(r);
 	r->update_error = ret ?: r->c->update(r);
-	r->update_end = now_us();
+	r->ended_inside = walker_in_first_window(r);
 	return NULL;
 }
 
@@ -154,7 +163,6 @@ static int pin(struct race *r, bool write)
 	__atomic_store_n(&r->go, true, __ATOMIC_RELEASE);
 	if (r->window == NONE)
 		wait_us(r->jitter_us[0]);
-	r->pin_start = now_us();
 	ret = ioctl(r->gup, PIN_LONGTERM_TEST_START, &args);
 	r->hit = walker_in_window(r);
 	set_pid(r, 0);
@@ -162,27 +170,12 @@ static int pin(struct race *r, bool write)
 	return ret;
 }
 
-/*
- * The walk validates no earlier than one delay after the pin started. If the
- * updater returned before that (with a tenth to spare), the pin must show what is
- * mapped now. In all other cases the two may overlap.
- */
-static bool in_window(struct race *r, uint64_t us)
-{
-	return r->hit && us < r->pin_start + DELAY_US - DELAY_US / 10;
-}
-
-static bool updated_inside(struct race *r)
-{
-	return in_window(r, r->update_end);
-}
-
 /* Is the content of a pinned page legal for some order of pin and update? */
-static bool legal(struct race *r, uint64_t seen, int page, bool inside)
+static bool legal(struct race *r, uint64_t seen, int page)
 {
 	if (seen == word(r, AT_SRC, page))
 		return true;
-	if (inside)
+	if (r->ended_inside)
 		return false;
 	return (r->moved && seen == word(r, AT_DST, page)) ||
 	       (r->gone && seen == word(r, OLD, page));
@@ -190,7 +183,6 @@ static bool legal(struct race *r, uint64_t seen, int page, bool inside)
 
 static void check_pin(struct __test_metadata *_metadata, struct race *r)
 {
-	bool inside = updated_inside(r);
 	uint64_t to = (uintptr_t)r->buf;
 	pid_t child;
 
@@ -209,13 +201,13 @@ static void check_pin(struct __test_metadata *_metadata, struct race *r)
 		uint64_t seen = *(uint64_t *)(r->buf + i * psize());
 		unsigned int who = seen >> 56;
 
-		if (legal(r, seen, i, inside))
+		if (legal(r, seen, i))
 			continue;
 		r->nr_illegal++;
 		TH_LOG("round %u page %d: pinned %#llx (%s), update %s the window",
 		       r->round, i, (unsigned long long)seen,
 		       who <= AT_DST ? content_name[who] : "?",
-		       inside ? "inside" : "not known inside");
+		       r->ended_inside ? "inside" : "not known inside");
 	}
 }
 
@@ -283,8 +275,8 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 	ASSERT_EQ(0, r->update_error);
 
 	r->nr_hit += r->hit;
-	r->nr_inside += updated_inside(r);
-	r->nr_preempted += r->same_cpu && in_window(r, r->update_start);
+	r->nr_inside += r->ended_inside;
+	r->nr_preempted += r->same_cpu && r->started_inside;
 	if (!ret)
 		check_pin(_metadata, r);
 	if (r->hook)
@@ -303,7 +295,7 @@ static void set_hook(struct race *r, enum window where)
 	set_pid(r, 0);
 	if (!r->hook)
 		return;
-	/* This delay is not used for timing, and a collapse takes long. */
+	/* A collapse takes long. */
 	write_num(HOOK "delay_path_us", r->window == PATH ? 4 * DELAY_US : 0);
 	write_num(HOOK "delay_read_us", r->window == READ ? DELAY_US : 0);
 	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);

@@ -47,11 +47,11 @@ struct race {
 	unsigned int round;
 	enum window window;
 	bool gone, moved, ready, go, hit, pinned;
+	bool started_inside, ended_inside;	/* the update, in the first window */
 	bool same_cpu;		/* the updater preempts the walker */
 	unsigned int jitter_us[2];
 	int update_error;
 	long stale;
-	uint64_t pin_start, update_start, update_end;
 
 	int nr_hit, nr_inside, nr_preempted, nr_illegal;
 };
