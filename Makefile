@@ -75,7 +75,7 @@ bench: ## measure both kernels, write build/report/figures.tsv: 5 min when built
 bench-series: ## GUP after each patch of POSTING=gup-by-folio, in instructions: 25 min, then what changed
 	@workbench/run/bench-series $(or $(POSTING),gup-by-folio)
 
-evidence: ## what reviewers of such series measure, scaled to a guest, beside their figures: 15 min when built
+evidence: ## what the authors of earlier series measured, in guests, beside their figures: 15 min when built
 	@workbench/run/evidence
 
 report: ## table, report.md and chart from figures.tsv: 2 s

@@ -58,7 +58,11 @@ void lockless_walk_debug_delay(enum lockless_walk_debug_window window)
 	for (; us > USEC_PER_MSEC; us -= USEC_PER_MSEC)
 		udelay(USEC_PER_MSEC);
 	udelay(us);
-	atomic_dec(&lockless_walk_debug_inside);
+	/*
+	 * A full barrier: an update that still finds this walk inside comes
+	 * before the walk reads on. Pairs with those of the update's system call.
+	 */
+	atomic_dec_return(&lockless_walk_debug_inside);
 }
 
 /* A walk has read from @table: count it if that is no longer a page table. */

@@ -15,6 +15,7 @@
  *    may rely on          | page tables that it can reach stay allocated
  *      because            | they are freed by RCU    | they are freed by RCU, or
  *                         |                          | after a TLB flush by IPI
+ *                         | the struct pages of entries stay, and are writable
  *    must expect that     | - any entry changes at any time, at any level
  *                         | - a page table is detached, edited, and attached
  *                         |   again, here or elsewhere, while the walk is in it
@@ -24,7 +25,8 @@
  *    the reference count  | (B) calls lockless_walk_barrier(), or has another
  *    or reuses a table    |     full barrier
  *                         | (C) reads the count, or lets the table be reused
- *      where (B)          | is smp_mb()              | waits for walks of the mm
+ *      where (B)          | is smp_mb()              | waits for walks of the mm,
+ *                         |                          | unless the flush did
  *    that edits a         | edits it, then smp_wmb() or stronger, then attaches
  *    detached table       | the table again
  *    that frees a table   | follows the order in mm/pgtable-free.c

@@ -18,9 +18,10 @@
  *
  * Prints "key<tab>unit<tab>figure" lines. Threads of this process keep all other
  * CPUs busy meanwhile, so that their TLBs have to be flushed, too. With "idle" there
- * are no other threads, and the keys end in the number of CPUs; with "quiet" there is
- * no tracing either, and no key that ends in "-other". Only the system
- * calls that the key names are counted and timed, without their preparation.
+ * are no other threads, and the keys end in the number of CPUs. With "quiet" there is
+ * no tracing either, and no key that ends in "-other". Only the system calls that the
+ * key names are counted and timed, without their preparation.
+ *
  * "-other" counts interrupts that the system calls did not send: those of the
  * scheduler and of the clock, on all CPUs. With "idle", "-walks" counts those that
  * neither these nor TLB flushes explain. Times are those of a guest in which one
@@ -90,7 +91,7 @@ static void *busy(void *cpu)
 	return NULL;
 }
 
-/* This thread runs on CPU 0. Returns the number of busy CPUs. */
+/* This thread runs on CPU 0. Returns the number of CPUs in use. */
 static int start_busy(pthread_t *thread)
 {
 	int cpus = idle ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
@@ -158,20 +159,6 @@ static void watch_others(void)
 	watch_sent(idle ? "0" : filter);
 }
 
-/* Is this function call none of the scheduler, the clock, or the TLB? */
-static bool is_for_walks(const char *line)
-{
-	static const char * const others[] = {
-		"func=flush_tlb", "func=sched_ttwu_pending", "func=__hrtick_start",
-		"func=nohz_csd_func", "func=watchdog_",
-	};
-
-	for (int i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (strstr(line, others[i]))
-			return false;
-	return true;
-}
-
 /* How many were traced; if idle, without those for walks, which are in *walks. */
 static unsigned long count_others(unsigned long *walks)
 {
@@ -185,7 +172,7 @@ static unsigned long count_others(unsigned long *walks)
 	while (fgets(line, sizeof(line), f)) {
 		if (!strstr(line, " csd_queue_cpu: "))
 			continue;
-		if (idle && is_for_walks(line)) {
+		if (idle && kind_of_call(line) == CALL_WALKS) {
 			if (!(*walks)++)
 				fputs(line, stderr);
 			continue;
@@ -259,20 +246,9 @@ static void collapse(void)
 	stop_busy(thread, cpus);
 }
 
-static unsigned long pages_collapsed(void)
-{
-	FILE *f = fopen(KHUGEPAGED "pages_collapsed", "r");
-	unsigned long nr;
-
-	if (!f || fscanf(f, "%lu", &nr) != 1)
-		err(1, KHUGEPAGED "pages_collapsed");
-	fclose(f);
-	return nr;
-}
-
 static void wait_for_khugepaged(void)
 {
-	unsigned long until = pages_collapsed() + COLLAPSES;
+	unsigned long until = read_number(KHUGEPAGED "pages_collapsed") + COLLAPSES;
 	uint64_t end = now_ns() + 100000000000;
 	size_t size = COLLAPSES * 2 * MB;
 	char *p = reserve(size, 2 * MB);
@@ -282,7 +258,7 @@ static void wait_for_khugepaged(void)
 		err(1, "MADV_HUGEPAGE");
 	write_to(KHUGEPAGED "pages_to_scan", "1000000");
 	write_to(KHUGEPAGED "scan_sleep_millisecs", "0");
-	while (pages_collapsed() < until) {
+	while (read_number(KHUGEPAGED "pages_collapsed") < until) {
 		usleep(10000);
 		if (now_ns() > end)
 			errx(1, "khugepaged makes no huge pages");

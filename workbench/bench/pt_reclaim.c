@@ -90,21 +90,15 @@ static void punch(int fd, size_t size)
 static void khugepaged_pass(void)
 {
 	uint64_t end = now_ns() + 60000000000ull;
-	unsigned long first = 0, now = 0;
-	FILE *f;
+	unsigned long until = read_number(KHUGEPAGED "full_scans") + 2;
 
 	write_to(KHUGEPAGED "pages_to_scan", "1000000");
 	write_to(KHUGEPAGED "scan_sleep_millisecs", "1");
-	do {
+	while (read_number(KHUGEPAGED "full_scans") < until) {
 		usleep(10000);
-		f = fopen(KHUGEPAGED "full_scans", "r");
-		if (!f || fscanf(f, "%lu", &now) != 1)
-			err(1, "full_scans");
-		fclose(f);
-		first = first ?: now;
 		if (now_ns() > end)
 			errx(1, "khugepaged does not run");
-	} while (now < first + 2);
+	}
 	write_to(KHUGEPAGED "scan_sleep_millisecs", "4294967295");
 }
 

@@ -35,16 +35,42 @@ static inline void write_to(const char *file, const char *text)
 	close(fd);
 }
 
+static inline unsigned long read_number(const char *file)
+{
+	FILE *f = fopen(file, "r");
+	unsigned long n;
+
+	if (!f || fscanf(f, "%lu", &n) != 1)
+		err(1, "reading %s", file);
+	fclose(f);
+	return n;
+}
+
 /* The size of a huge page, in bytes. */
 static inline size_t read_pmd_size(void)
 {
-	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "r");
-	size_t size;
+	return read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+}
 
-	if (!f || fscanf(f, "%zu", &size) != 1)
-		err(1, "hpage_pmd_size");
-	fclose(f);
-	return size;
+enum call { CALL_TLB, CALL_OTHER, CALL_WALKS };
+
+/*
+ * What is a function call for, of which @line of a trace says "func=..."? CALL_OTHER
+ * is the scheduler or the clock. The rest is for walks.
+ */
+static inline enum call kind_of_call(const char *line)
+{
+	static const char * const others[] = {
+		"func=sched_ttwu_pending", "func=__hrtick_start", "func=nohz_csd_func",
+		"func=watchdog_",
+	};
+
+	if (strstr(line, "func=flush_tlb"))
+		return CALL_TLB;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (strstr(line, others[i]))
+			return CALL_OTHER;
+	return CALL_WALKS;
 }
 
 /* Trace function calls that are sent to other CPUs while tracing is on. */

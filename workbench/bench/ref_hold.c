@@ -193,17 +193,6 @@ static void split(void)
 	print_failed("split", failed, failed + done);
 }
 
-static unsigned long ksm_scans(void)
-{
-	FILE *f = fopen(KSM "full_scans", "r");
-	unsigned long n;
-
-	if (!f || fscanf(f, "%lu", &n) != 1)
-		err(1, KSM "full_scans");
-	fclose(f);
-	return n;
-}
-
 static void ksm(void)
 {
 	unsigned long failed, all;
@@ -213,10 +202,10 @@ static void ksm(void)
 	watch("ksm");
 	for (int round = 0; round < 20; round++) {
 		pid_t child = fill(MADV_MERGEABLE);
-		unsigned long until = ksm_scans() + 6;
+		unsigned long until = read_number(KSM "full_scans") + 6;
 
 		write_to(KSM "run", "1");
-		for (int i = 0; i < 1000 && ksm_scans() < until; i++)
+		for (int i = 0; i < 1000 && read_number(KSM "full_scans") < until; i++)
 			usleep(10000);
 		write_to(KSM "run", "0");
 		clear(child);
@@ -230,15 +219,9 @@ static void ksm(void)
 static unsigned long cma_number(const char *name)
 {
 	char path[128];
-	unsigned long n;
-	FILE *f;
 
 	snprintf(path, sizeof(path), CMA "%s", name);
-	f = fopen(path, "r");
-	if (!f || fscanf(f, "%lu", &n) != 1)
-		err(1, "%s", path);
-	fclose(f);
-	return n;
+	return read_number(path);
 }
 
 /* Allocate all of the area in pieces. The trace tells which of them fail. */

@@ -8,8 +8,8 @@
  *			of this process, or all walk those of another one
  *	walk_track munmap	1 GiB of huge pages is unmapped
  *	walk_track pin		256 MiB of small pages are pinned, 8 pages a call
- *	walk_track pin60	60 threads on as many CPUs pin the same 8 MiB at once, 8
- *				pages a call
+ *	walk_track pin60	60 threads on as many CPUs pin and unpin the same 16 MiB,
+ *				8 pages a call
  *
  * Prints "key<tab>unit<tab>figure" lines. CPUs that do not walk are busy.
  *
@@ -159,12 +159,17 @@ static void stop_counting(struct count *c, uint64_t from)
 
 static void sort_out(struct count *c, const char *line)
 {
-	if (strstr(line, "func=flush_tlb"))
+	switch (kind_of_call(line)) {
+	case CALL_TLB:
 		c->tlb++;
-	else if (strstr(line, "func=sched_ttwu_pending") || strstr(line, "func=__hrtick_start"))
+		break;
+	case CALL_OTHER:
 		c->sched++;
-	else
+		break;
+	case CALL_WALKS:
 		c->walks++;
+		break;
+	}
 }
 
 static void count_sent(struct count *c)
