@@ -46,8 +46,8 @@ mutants: ## walks and updaters made wrong on purpose, which our tests must notic
 inject: ## KUnit and quick selftests while lookups of page tables fail: 16 min when built
 	@workbench/run/inject
 
-check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; KCSAN; PAE; no DEBUG_VM: (empty: 1 to 2 h)
-	@workbench/run/check debug locking kcsan plain pae
+check-debug: ## our tests with KASAN, lockdep and PROVE_RCU; KCSAN; 32-bit x86; no DEBUG_VM: (empty: 1 to 2 h)
+	@workbench/run/check debug locking kcsan plain i386
 
 matrix: ## every patch builds and boots; other pages and architectures: more than an hour
 	@workbench/run/matrix

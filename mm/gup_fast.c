@@ -16,7 +16,7 @@
  *  (3) take the references                   atomic RMW, a full barrier
  *  (4) read pgd, p4d, pud, pmd and then the entries again, top down
  *                                            smp_rmb() between the levels
- *  (5) on any difference, drop the references and stop
+ *  (5) drop the references from the first difference on, and stop
  *
  * From (3) to (5) the walk is not preempted, see gup_fast_speculate_begin().
  *
@@ -145,6 +145,16 @@ static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 	return true;
 }
 
+/*
+ * Is the path still the same after the folio and PageAnonExclusive were looked
+ * at? Pairs with the barriers of updaters between (A) and what was seen.
+ */
+static bool gup_fast_path_same_again(const struct gup_fast *g, enum pgtable_level leaf)
+{
+	smp_rmb();
+	return gup_fast_path_same(g, leaf);
+}
+
 static inline bool gup_fast_room(const struct gup_fast *g, struct page *page)
 {
 	return !GUP_FAST_RANGES || gup_ranges_room(g->ranges, page);
@@ -200,7 +210,9 @@ static __always_inline bool gup_fast_leaf(struct gup_fast *g, struct page *page,
 	/* For a huge mapping only the head page carries PageAnonExclusive. */
 	if (!gup_fast_path_same(g, level) ||
 	    !gup_fast_folio_allowed(folio, g->flags) ||
-	    gup_fast_must_unshare(folio_page(folio, 0), g->flags, writable)) {
+	    gup_fast_must_unshare(folio_page(folio, 0), g->flags, writable) ||
+	    (gup_fast_exclusive_may_move(folio, g->flags, writable) &&
+	     !gup_fast_path_same_again(g, level))) {
 		gup_fast_drop_large(folio, nr, g->flags);
 		return false;
 	}
@@ -361,6 +373,10 @@ static unsigned int gup_fast_large_valid(struct gup_fast *g, pte_t *ptep,
 	if (!nr || !gup_fast_folio_allowed(folio, g->flags))
 		return 0;
 	nr = gup_fast_exclusive(page, nr, g->flags, pte_write(pte));
+	if (gup_fast_exclusive_may_move(folio, g->flags, pte_write(pte))) {
+		smp_rmb(); /* as in gup_fast_path_same_again() */
+		nr = gup_fast_pte_batch(ptep, pte, nr);
+	}
 	return nr && gup_fast_make_accessible(folio, g->flags) ? nr : 0;
 }
 
@@ -444,12 +460,23 @@ static __always_inline bool gup_fast_entry_valid(pte_t *ptep, pte_t pte,
 						 struct page *page,
 						 unsigned int flags)
 {
+	enum gup_fast_verdict verdict;
+
 	if (!gup_fast_pte_matches(ptep, pte))
 		return false;
 
-	return gup_fast_folio_allowed(folio, flags) &&
-	       !gup_fast_must_unshare(page, flags, pte_write(pte)) &&
-	       gup_fast_make_accessible(folio, flags);
+	verdict = gup_fast_folio_allowed(folio, flags);
+	if (verdict == GUP_FAST_REFUSE ||
+	    gup_fast_must_unshare(page, flags, pte_write(pte)))
+		return false;
+
+	if (unlikely(verdict == GUP_FAST_LOOK_AGAIN ||
+		     gup_fast_exclusive_may_move(folio, flags, pte_write(pte)))) {
+		smp_rmb(); /* as in gup_fast_path_same_again() */
+		if (!gup_fast_pte_matches(ptep, pte))
+			return false;
+	}
+	return gup_fast_make_accessible(folio, flags);
 }
 
 static unsigned int gup_fast_small_take(struct gup_fast *g,
@@ -673,6 +700,16 @@ unmap:
 }
 
 /*
+ * The end of the range of @size that @addr is in, or @end if that is first. If a
+ * level is folded, pmd_addr_end() and its like are @end, beyond the table.
+ */
+static unsigned long gup_fast_end(unsigned long addr, unsigned long end,
+				  unsigned long size)
+{
+	return min(addr | (size - 1), end - 1) + 1;
+}
+
+/*
  * Step (1) down to the pud that maps @addr. The path is kept in @g, because the
  * pointer to an entry of a folded level points to the value in @g.
  */
@@ -710,7 +747,7 @@ static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 		return false;
 	if (unlikely(pud_leaf(g->pud))) {
 		if (GUP_FAST_RANGES) {
-			*next = pud_addr_end(addr, g->end);
+			*next = gup_fast_end(addr, g->end, PUD_SIZE);
 			nr = (*next - addr) >> PAGE_SHIFT;
 		}
 		return gup_fast_pud_leaf(g, addr, nr);
@@ -730,7 +767,7 @@ static bool gup_fast_walk(struct gup_fast *g, unsigned long addr,
 /* The end of the next step from @addr: that of a PMD range, or of a chunk. */
 static unsigned long gup_fast_next(unsigned long addr, unsigned long end)
 {
-	unsigned long next = pmd_addr_end(addr, end);
+	unsigned long next = gup_fast_end(addr, end, PMD_SIZE);
 
 	if (GUP_FAST_CHUNK >= PMD_SIZE)
 		return next;

@@ -209,6 +209,13 @@ static inline bool gup_fast_small_matches(struct folio *folio, unsigned int flag
 	return !folio_test_large(folio) && gup_fast_folio_matches(folio, flags);
 }
 
+/* Whether a folio may be handed out without a look at its VMA. */
+enum gup_fast_verdict {
+	GUP_FAST_REFUSE,
+	GUP_FAST_ALLOW,
+	GUP_FAST_LOOK_AGAIN,	/* only if the entry is still the same now */
+};
+
 /*
  * May this folio be handed out without a look at its VMA? The entry has been
  * validated, so it maps @folio, and the reference keeps @folio allocated.
@@ -219,15 +226,16 @@ static inline bool gup_fast_small_matches(struct folio *folio, unsigned int flag
  * Not inlined: three copies would add 250 bytes, and 2 % more instructions to a
  * call for one page.
  */
-static noinline bool gup_fast_mapping_allowed(struct folio *folio, bool longterm_write)
+static noinline enum gup_fast_verdict
+gup_fast_mapping_allowed(struct folio *folio, bool longterm_write)
 {
 	struct address_space *mapping;
 	unsigned long kind;
 
 	if (WARN_ON_ONCE(folio_test_slab(folio)))
-		return false;
+		return GUP_FAST_REFUSE;
 	if (folio_test_hugetlb(folio))
-		return true;
+		return GUP_FAST_ALLOW;
 
 	/*
 	 * Truncation may clear the mapping at any time, so read it once. Its
@@ -236,32 +244,34 @@ static noinline bool gup_fast_mapping_allowed(struct folio *folio, bool longterm
 	lockdep_assert_lockless_walk();
 	mapping = READ_ONCE(folio->mapping);
 
-	/* Truncated or never set: not secretmem, but perhaps a file's. */
+	/*
+	 * Truncated or never set: perhaps a file's. Perhaps secretmem that was
+	 * unmapped since, and is about to be freed.
+	 */
 	if (!mapping)
-		return !longterm_write;
+		return longterm_write ? GUP_FAST_REFUSE : GUP_FAST_LOOK_AGAIN;
 
 	kind = (unsigned long)mapping & FOLIO_MAPPING_FLAGS;
 	if (kind)
-		return kind & FOLIO_MAPPING_ANON;
+		return kind & FOLIO_MAPPING_ANON ? GUP_FAST_ALLOW : GUP_FAST_REFUSE;
 
 	if (secretmem_mapping(mapping))
-		return false;
-	return !longterm_write || shmem_mapping(mapping);
+		return GUP_FAST_REFUSE;
+	return !longterm_write || shmem_mapping(mapping) ? GUP_FAST_ALLOW :
+							   GUP_FAST_REFUSE;
 }
 
-static __always_inline bool gup_fast_folio_allowed(struct folio *folio,
-						   unsigned int flags)
+static __always_inline enum gup_fast_verdict
+gup_fast_folio_allowed(struct folio *folio, unsigned int flags)
 {
 	const unsigned int longterm_write = FOLL_PIN | FOLL_LONGTERM | FOLL_WRITE;
 	bool reject_files = (flags & longterm_write) == longterm_write;
 
 	/* secretmem has small folios only. */
 	if (reject_files ||
-	    (IS_ENABLED(CONFIG_SECRETMEM) && !folio_test_large(folio))) {
-		if (!gup_fast_mapping_allowed(folio, reject_files))
-			return false;
-	}
-	return true;
+	    (IS_ENABLED(CONFIG_SECRETMEM) && !folio_test_large(folio)))
+		return gup_fast_mapping_allowed(folio, reject_files);
+	return GUP_FAST_ALLOW;
 }
 
 /* Pins access the content. The last check, only for pages mapped by PTEs. */
@@ -278,6 +288,17 @@ static inline bool gup_fast_must_unshare(struct page *page, unsigned int flags,
 					 bool writable)
 {
 	return !writable && gup_must_unshare(NULL, flags, page);
+}
+
+/*
+ * hugetlb makes a page exclusive to the last process that maps it, whatever
+ * references it has. So PageAnonExclusive may be about that process, and the
+ * entry that was validated is gone: then look at the entry again.
+ */
+static inline bool gup_fast_exclusive_may_move(struct folio *folio,
+					       unsigned int flags, bool writable)
+{
+	return !writable && (flags & FOLL_PIN) && folio_test_hugetlb(folio);
 }
 
 static inline void gup_fast_mark_accessed(struct folio *folio)

@@ -32,6 +32,7 @@
 #include <linux/mmap_lock.h>
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
+#include <linux/userfaultfd_k.h>
 
 #include "gup_fast.h"
 #include "gup_fault.h"
@@ -59,6 +60,8 @@ struct gup_fault {
 	unsigned long nr;		/* pages to go, from @addr on */
 	unsigned int flags;		/* FOLL_* */
 	unsigned int retries;		/* faults at @addr that dropped the lock */
+	bool tried;			/* one of them, to wait */
+	bool done;			/* the last one was VM_FAULT_COMPLETED */
 	enum gup_lock lock;
 	bool faulted;			/* at @addr */
 	bool fast;			/* gup_fast() may have more */
@@ -155,6 +158,7 @@ static void gup_advance(struct gup_fault *g, unsigned long nr)
 	if (g->pages)
 		g->pages += nr;
 	g->retries = 0;
+	g->tried = false;
 }
 
 static unsigned int gup_fault_flags(struct gup_fault *g, bool unshare)
@@ -172,7 +176,7 @@ static unsigned int gup_fault_flags(struct gup_fault *g, bool unshare)
 		if (g->flags & FOLL_INTERRUPTIBLE)
 			flags |= FAULT_FLAG_INTERRUPTIBLE;
 	}
-	if (g->retries)
+	if (g->tried)
 		flags |= FAULT_FLAG_TRIED;
 	if (g->lock == GUP_LOCK_VMA)
 		flags |= FAULT_FLAG_VMA_LOCK;
@@ -203,6 +207,10 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 		return 0;
 	if (g->flags & FOLL_NOWAIT)
 		return -EBUSY;
+	g->done = fault & VM_FAULT_COMPLETED;
+	/* Otherwise the handler may only have refused the VMA lock. */
+	if (g->lock != GUP_LOCK_VMA || g->done || fault & VM_FAULT_MAJOR)
+		g->tried = true;
 	g->lock = GUP_LOCK_NONE;
 	g->vma = NULL;
 	g->retries++;
@@ -462,9 +470,9 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * @vmap: receives the VMA
  *
  * Like get_user_page_vma_remote(), with the VMA lock instead of mmap_lock.
- * Unlike most functions here, it keeps the lock while a fault sleeps, and
- * fails where userfaultfd would have to provide the page: a debugger may have
- * stopped the process that serves it.
+ * It fails if a fault has to wait, so that no task waits with the VMA lock for
+ * I/O, and if userfaultfd is in use: a debugger may have stopped the process
+ * that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.
  *
@@ -480,7 +488,7 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
 		.addr = addr & PAGE_MASK,
 		.nr = 1,
 		.pages = &page,
-		.flags = flags | FOLL_GET | FOLL_TOUCH | FOLL_REMOTE,
+		.flags = flags | FOLL_GET | FOLL_TOUCH | FOLL_REMOTE | FOLL_UNLOCKABLE,
 	};
 
 	might_lock_read(&mm->mmap_lock);
@@ -488,7 +496,8 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
 	if (!g.vma)
 		return NULL;
 	g.lock = GUP_LOCK_VMA;
-	if (check_vma_flags(g.vma, g.flags) || gup_vma_pages(&g) || !page) {
+	if (userfaultfd_armed(g.vma) || check_vma_flags(g.vma, g.flags) ||
+	    gup_vma_pages(&g) || !page) {
 		gup_unlock(&g);
 		return NULL;
 	}
@@ -541,7 +550,7 @@ int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
 		}
 		gup_downgrade(&g);
 		err = gup_fault_in(&g, false);
-	} while (!err && !g.vma);
+	} while (!err && !g.vma && !g.done);
 	gup_unlock(&g);
 	return err;
 }
@@ -678,6 +687,7 @@ int __mm_populate(unsigned long start, unsigned long len, int ignore_errors)
 		gup_leave_vma(&g);
 		g.addr = next;
 		g.retries = 0;
+		g.tried = false;
 		err = 0;
 	}
 	gup_unlock(&g);

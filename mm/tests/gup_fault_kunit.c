@@ -41,6 +41,7 @@ struct fault_test {
 	struct file *file;
 	const struct vm_operations_struct *shmem;
 	unsigned int drop;		/* number of faults that drop the lock */
+	bool io;			/* as for I/O, not only to get another lock */
 	unsigned int signal;		/* the last of them makes this one pending */
 	unsigned int delay_ms;
 	unsigned int faults, tried, vma_lock;	/* counted until the page is served */
@@ -199,7 +200,7 @@ static vm_fault_t fault_ops_fault(struct vm_fault *vmf)
 		make_pending(ft->signal);
 	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 		release_fault_lock(vmf);
-	return VM_FAULT_RETRY;
+	return ft->io ? VM_FAULT_RETRY | VM_FAULT_MAJOR : VM_FAULT_RETRY;
 }
 
 static vm_fault_t tracked_mkwrite(struct vm_fault *vmf)
@@ -479,18 +480,21 @@ static void result(struct kunit *test)
 
 /*
  * Faults that drop the lock, all for the first page. The page is retried, and taken once.
- * The first two tries use the VMA lock, and so do the pages after this one.
+ * The first two tries use the VMA lock, and so do the pages after this one. A fault that
+ * only refused the VMA lock has not been tried.
  */
 static void retry(struct kunit *test)
 {
-	unsigned int drops, under_mmap;
+	unsigned int i, drops, tried, under_mmap;
 	enum lock_mode mode;
 	long ret;
 
 	for (mode = HELD; mode <= NOT_HELD; mode++) {
-		for (drops = 0; drops < 5; drops++) {
+		for (i = 0; i < 10; i++) {
 			map_file(test);
+			drops = tried = i / 2;
 			ft->drop = drops;
+			ft->io = i % 2;
 			ret = take(test, mode, FOLL_PIN | FOLL_WRITE);
 			KUNIT_EXPECT_EQ(test, ret, NR);
 			release(test, ret, FOLL_PIN | FOLL_WRITE);
@@ -500,10 +504,14 @@ static void retry(struct kunit *test)
 			} else {
 				under_mmap = drops > 1 ? drops - 1 : 0;
 				under_mmap += mode == HELD_UNLOCKABLE;
-				if (!IS_ENABLED(CONFIG_PER_VMA_LOCK))
+				if (mode == NOT_HELD && !ft->io)
+					tried = drops > 2 ? drops - 2 : 0;
+				if (!IS_ENABLED(CONFIG_PER_VMA_LOCK)) {
 					under_mmap = NR + drops;
+					tried = drops;
+				}
 				KUNIT_EXPECT_EQ(test, ft->faults, NR + drops);
-				KUNIT_EXPECT_EQ(test, ft->tried, drops);
+				KUNIT_EXPECT_EQ(test, ft->tried, tried);
 				KUNIT_EXPECT_EQ(test, ft->vma_lock, NR + drops - under_mmap);
 			}
 			ft->drop = 0;

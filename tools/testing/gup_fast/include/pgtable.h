@@ -175,19 +175,12 @@ static inline unsigned long pte_pfn(pte_t pte)
 #define pte_offset_map(pmdp, addr)	__pte_map(pmdp, addr)
 #define pte_unmap(ptep)		kunmap_local(ptep)
 
-/* The next boundary of a table's range, or the end of the whole range. */
-static inline unsigned long harness_addr_end(unsigned long addr,
-					     unsigned long end,
-					     unsigned long size)
-{
-	unsigned long last = addr | (size - 1);
-
-	return last < end - 1 ? last + 1 : end;
-}
-
-#define pmd_addr_end(addr, end)	harness_addr_end(addr, end, PMD_SIZE)
-#define pud_addr_end(addr, end)	harness_addr_end(addr, end, PUD_SIZE)
-#define p4d_addr_end(addr, end)	harness_addr_end(addr, end, P4D_SIZE)
-#define pgd_addr_end(addr, end)	harness_addr_end(addr, end, PGDIR_SIZE)
+/*
+ * As on architectures that fold these levels: only a caller that knows that
+ * addr and end are in one table may use them. The walker must not.
+ */
+#define pmd_addr_end(addr, end)	(end)
+#define pud_addr_end(addr, end)	(end)
+#define p4d_addr_end(addr, end)	(end)
 
 #endif /* _GUP_FAST_PGTABLE_H */

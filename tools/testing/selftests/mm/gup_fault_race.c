@@ -10,6 +10,7 @@
  * The case writeback needs a file, in the directory that TEST_DIR names.
  */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64
 #include <asm-generic/mman.h>
 #include <errno.h>
 #include <fcntl.h>
