@@ -151,7 +151,7 @@ static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
  */
 static bool gup_fast_path_same_again(const struct gup_fast *g, enum pgtable_level leaf)
 {
-	smp_rmb();
+	smp_rmb(); /* folio and flag before the path */
 	return gup_fast_path_same(g, leaf);
 }
 
@@ -697,16 +697,6 @@ static bool gup_fast_pte_range(struct gup_fast *g, unsigned long addr,
 unmap:
 	lockless_walk_pte_unmap(ptem);
 	return !nr;
-}
-
-/*
- * The end of the range of @size that @addr is in, or @end if that is first. If a
- * level is folded, pmd_addr_end() and its like are @end, beyond the table.
- */
-static unsigned long gup_fast_end(unsigned long addr, unsigned long end,
-				  unsigned long size)
-{
-	return min(addr | (size - 1), end - 1) + 1;
 }
 
 /*

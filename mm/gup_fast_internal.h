@@ -27,6 +27,16 @@
 #include "internal.h"
 #include "lockless_walk_debug.h"
 
+/*
+ * The end of the range of @size that @addr is in, or @end if that is first. If a
+ * level is folded, pmd_addr_end() and its like are @end, beyond the table.
+ */
+static inline unsigned long gup_fast_end(unsigned long addr, unsigned long end,
+					 unsigned long size)
+{
+	return min(addr | (size - 1), end - 1) + 1;
+}
+
 #ifndef gup_fast_permitted
 static inline bool gup_fast_permitted(unsigned long start, unsigned long end)
 {

@@ -209,7 +209,7 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 		return -EBUSY;
 	g->done = fault & VM_FAULT_COMPLETED;
 	/* Otherwise the handler may only have refused the VMA lock. */
-	if (g->lock != GUP_LOCK_VMA || g->done || fault & VM_FAULT_MAJOR)
+	if (g->lock != GUP_LOCK_VMA || fault & (VM_FAULT_COMPLETED | VM_FAULT_MAJOR))
 		g->tried = true;
 	g->lock = GUP_LOCK_NONE;
 	g->vma = NULL;

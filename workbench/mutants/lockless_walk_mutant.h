@@ -27,6 +27,7 @@
 	mutant(pfnmap_fails)	/* ... has no PFN for follow_pfnmap_start() */ \
 	mutant(move_blindly)	/* mremap() fills a table that was removed */ \
 	mutant(removed_exists)	/* UFFDIO_COPY: a removed table has a page */ \
+	mutant(not_populated)	/* UFFDIO_WRITEPROTECT skips a removed table */ \
 	mutant(reclaim_at_once)	/* frees an empty table without a grace period */ \
 	mutant(collected_twice)	/* migrate_vma_setup() stores pages twice */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
