@@ -147,7 +147,8 @@ static __always_inline bool gup_fast_path_same(const struct gup_fast *g,
 
 /*
  * Is the path still the same after the folio and PageAnonExclusive were looked
- * at? Pairs with the barriers of updaters between (A) and what was seen.
+ * at? Pairs with what updaters have between (A) and what was seen: unlocking the
+ * page table, or the barrier in hugetlb_remove_rmap().
  */
 static bool gup_fast_path_same_again(const struct gup_fast *g, enum pgtable_level leaf)
 {
@@ -793,9 +794,10 @@ static unsigned long gup_fast_range(unsigned long addr, unsigned long end,
 		addr = next;
 		/*
 		 * A path is valid only in the section that read it. A new PUD
-		 * range always begins a new chunk.
+		 * range begins a new chunk, unless it is smaller than that.
 		 */
-		pud_known = GUP_FAST_CHUNK > PMD_SIZE && addr % GUP_FAST_CHUNK;
+		pud_known = PMD_SIZE < GUP_FAST_CHUNK && GUP_FAST_CHUNK <= PUD_SIZE &&
+			    addr % GUP_FAST_CHUNK;
 		if (!pud_known)
 			lockless_walk_restart(&walk, g.mm);
 	}

@@ -513,8 +513,8 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
  *
  * For callers that would take mmap_lock only for fixup_user_fault(): an access
  * failed while page faults were disabled, and is tried again afterwards. The
- * page fault may sleep. It drops the lock to wait for userfaultfd and, at the
- * first attempt, for I/O.
+ * page fault may sleep. It drops the lock to wait for userfaultfd and, until a
+ * fault has waited, for I/O.
  *
  * Context: No lock of @mm is held. Sleeps.
  *
