@@ -245,8 +245,8 @@ gup_fast_mapping_allowed(struct folio *folio, bool longterm_write)
 	mapping = READ_ONCE(folio->mapping);
 
 	/*
-	 * Truncated or never set: perhaps a file's. Perhaps secretmem that was
-	 * unmapped since, and is about to be freed.
+	 * The mapping was cleared by truncation, or never set. The page may be
+	 * a file's, or secretmem that was unmapped since and will be freed.
 	 */
 	if (!mapping)
 		return longterm_write ? GUP_FAST_REFUSE : GUP_FAST_LOOK_AGAIN;

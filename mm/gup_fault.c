@@ -60,7 +60,7 @@ struct gup_fault {
 	unsigned long nr;		/* pages to go, from @addr on */
 	unsigned int flags;		/* FOLL_* */
 	unsigned int retries;		/* faults at @addr that dropped the lock */
-	bool tried;			/* one of them, to wait */
+	bool tried;			/* one of them waited */
 	bool done;			/* the last one was VM_FAULT_COMPLETED */
 	enum gup_lock lock;
 	bool faulted;			/* at @addr */
@@ -208,7 +208,7 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 	if (g->flags & FOLL_NOWAIT)
 		return -EBUSY;
 	g->done = fault & VM_FAULT_COMPLETED;
-	/* Otherwise the handler may only have refused the VMA lock. */
+	/* Under the VMA lock, VM_FAULT_RETRY may only ask for mmap_lock. */
 	if (g->lock != GUP_LOCK_VMA || fault & (VM_FAULT_COMPLETED | VM_FAULT_MAJOR))
 		g->tried = true;
 	g->lock = GUP_LOCK_NONE;
@@ -470,9 +470,9 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * @vmap: receives the VMA
  *
  * Like get_user_page_vma_remote(), with the VMA lock instead of mmap_lock.
- * It fails if a fault has to wait, so that no task waits with the VMA lock for
- * I/O, and if userfaultfd is in use: a debugger may have stopped the process
- * that serves it.
+ * It fails if a page fault has to wait: no task may wait for I/O with the VMA
+ * lock. It also fails if userfaultfd is in use: a debugger may have stopped the
+ * process that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.
  *
