@@ -17,6 +17,8 @@ const struct race_mutant race_more_mutants[] = {
 	{ "the walk does not read the PGD again", "pgd", .walker = MUTANT_no_pgd_reread },
 	{ "the walk reads the entry again before the path", "edit",
 	  .walker = MUTANT_entry_before_path },
+	{ "the walk does not look again after a look at the folio", "secretmem hugetlb hugetlb-leaf",
+	  .walker = MUTANT_no_look_again },
 	{ },
 };
 

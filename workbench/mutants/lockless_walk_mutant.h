@@ -13,6 +13,7 @@
 	mutant(no_pud_reread)						\
 	mutant(no_p4d_reread)						\
 	mutant(no_pgd_reread)						\
+	mutant(no_look_again)	/* nor after a look at the folio */	\
 	mutant(entry_before_path) /* validates the entry first */	\
 	mutant(preempted_ref)	/* may be preempted with speculative references */ \
 	mutant(no_grace_period)	/* frees a deposited table at once */	\
@@ -29,6 +30,7 @@
 	mutant(removed_exists)	/* UFFDIO_COPY: a removed table has a page */ \
 	mutant(not_populated)	/* UFFDIO_WRITEPROTECT skips a removed table */ \
 	mutant(reclaim_at_once)	/* frees an empty table without a grace period */ \
+	mutant(unhooked_early)	/* removes a table before the TLB flush */ \
 	mutant(collected_twice)	/* migrate_vma_setup() stores pages twice */ \
 	mutant(wait_for_nobody)	/* lockless_walk_wait() does nothing */	\
 	mutant(track_no_wait)	/* interrupts walking CPUs, does not wait */ \

@@ -242,6 +242,66 @@ static bool share_update(const struct race_case *c)
 	return true;
 }
 
+/* In this order, again and again. Only pages in the first state may be pinned. */
+enum { LOOK_PINNABLE, LOOK_BARRED, LOOK_GONE, NR_LOOKS };
+
+static unsigned int looks[RACE_PAGES];
+
+static void look_setup(const struct race_case *c)
+{
+	unsigned int i;
+
+	if (c->leaf)
+		swap_setup(c);
+	else
+		pte_setup(c);
+	slot = table_entry(&race_mm, RACE_ADDR, c->leaf ? c->level : PGTABLE_LEVEL_PTE);
+	for (i = 0; i < (c->leaf ? 1 : RACE_PAGES); i++)
+		slot[i] = saved[0][i] = slot[i] & ~(c->read_only ? _PAGE_RW : 0);
+	if (c->order)
+		set_page(0, 0)->page_type = HARNESS_TYPE_HUGETLB;
+}
+
+/* A hugetlb page cannot be pinned if it is shared, any other if it is of secretmem. */
+static void set_look(struct page *page, unsigned int look, bool hugetlb)
+{
+	static struct address_space secretmem = { HARNESS_SECRETMEM };
+
+	if (!hugetlb)
+		WRITE_ONCE(page->mapping, look == LOOK_PINNABLE ? (void *)FOLIO_MAPPING_ANON :
+					  look == LOOK_BARRED ? &secretmem : NULL);
+	else if (look == LOOK_BARRED)
+		__atomic_fetch_and(&page->flags, ~BIT(PG_anon_exclusive), __ATOMIC_SEQ_CST);
+	else
+		set_bit(PG_anon_exclusive, &page->flags);
+}
+
+/*
+ * Pages that cannot be pinned look as if they could, after their entries are gone.
+ * Truncation clears the mapping of secretmem. A hugetlb page becomes exclusive to
+ * another process, even if there are more references. Nobody counts them then.
+ */
+static bool look_update(const struct race_case *c)
+{
+	unsigned int nr = c->order ? RACE_PAGES : 1, entries = c->leaf ? 1 : nr;
+	unsigned int first = c->order ? 0 : harness_random(&race_seed) % RACE_PAGES;
+	unsigned int i, look = (looks[first] + 1) % NR_LOOKS;
+	bool refused;
+
+	for (i = first; i < first + entries; i++)
+		clear(&slot[i]);
+	refused = look != LOOK_GONE && busy(set_page(0, first));
+	for (i = first; !refused && i < first + nr; i++) {
+		go_home(SET_PFN(0) + i, look == LOOK_PINNABLE ? i : RACE_OUT);
+		set_look(set_page(0, i), look, c->order);
+	}
+	if (!refused)
+		looks[first] = look;
+	for (i = first; looks[first] != LOOK_GONE && i < first + entries; i++)
+		attach(&slot[i], saved[0][i]);
+	return !refused;
+}
+
 static unsigned long *pmd;
 
 static void edit_setup(const struct race_case *c)
@@ -470,6 +530,10 @@ const struct race_case race_cases[] = {
 	{ "p4d", swap_setup, swap_update, PGTABLE_LEVEL_P4D },
 	{ "pgd", swap_setup, swap_update, PGTABLE_LEVEL_PGD },
 	{ "share", share_setup, share_update, .read_only = true },
+	{ "secretmem", look_setup, look_update },
+	{ "hugetlb", look_setup, look_update, .order = 3, .read_only = true },
+	{ "hugetlb-leaf", look_setup, look_update, PGTABLE_LEVEL_PMD, .leaf = true, .order = 9,
+	  .read_only = true },
 	{ "edit", edit_setup, edit_update },
 	{ "move-pmd", move_setup, move_update, PGTABLE_LEVEL_PMD, .moves = true },
 	{ "move-pud", move_setup, move_update, PGTABLE_LEVEL_PUD, .moves = true },

@@ -6,7 +6,7 @@
  * and so removes page tables under the i_mmap lock alone. Meanwhile the test works on
  * its private copies of other pages, whose content it knows. If a page is mapped in a
  * table that was removed, the page is lost: the test reads zeroes from the file, and the
- * kernel reports "Bad rss-counter" when the process ends.
+ * kernel reports "Bad rss-counter" when the process ends. unmapped_first is different.
  *
  * The files are in the directory that TEST_DIR names, or in memory if it is not set.
  */
@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,7 @@ FIXTURE(pgtable_reclaim) {
 	atomic_bool stop;
 	atomic_ulong holes;
 	uint64_t end;
+	atomic_ulong zaps, zapped;
 };
 
 /* Each table has a page that the test writes, and one that is punched out. */
@@ -222,6 +224,53 @@ TEST_F(pgtable_reclaim, partial_dontneed_frees)
 /* ---- Races ---- */
 
 #define WORD(p)		(*(volatile uint32_t *)(p))
+
+/*
+ * Code that finds no entry for a page does not look for it elsewhere: the page must not
+ * be mapped any more. That is also true if there is no page table any more.
+ */
+static void *zap(void *arg)
+{
+	FIXTURE_DATA(pgtable_reclaim) *self = arg;
+
+	while (!self->stop) {
+		if (self->zapped != self->zaps) {
+			madvise(self->mem, self->table, MADV_DONTNEED);
+			self->zapped++;
+		}
+		sched_yield();
+	}
+	return NULL;
+}
+
+TEST_F(pgtable_reclaim, unmapped_first)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY);
+	int kpagecount = open("/proc/kpagecount", O_RDONLY);
+	unsigned long pfn;
+	uint64_t mappings;
+
+	ASSERT_LE(0, pagemap);
+	if (kpagecount < 0)
+		SKIP(return, "no /proc/kpagecount");
+	ASSERT_EQ(self->mem, mmap(self->mem, self->table, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED, self->fd, 0));
+	madvise(self->mem, self->table, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, pthread_create(&self->puncher, NULL, zap, self));
+	for (uint32_t n = 1; n <= 100; n++) {
+		WORD(self->mem) = n;
+		pfn = pagemap_get_pfn(pagemap, self->mem);
+		ASSERT_NE(-1ul, pfn);
+		self->zaps = n;
+		while (pagemap_get_entry(pagemap, self->mem) & PM_PRESENT)
+			;
+		ASSERT_EQ(sizeof(mappings), pread(kpagecount, &mappings, sizeof(mappings),
+						  pfn * sizeof(mappings)));
+		ASSERT_EQ(0, mappings);
+		while (self->zapped != n)
+			sched_yield();
+	}
+}
 
 TEST_F(pgtable_reclaim, fault)
 {
