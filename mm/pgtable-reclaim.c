@@ -102,6 +102,8 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 
 	if (map->ptl != pml && !spin_trylock(pml))
 		return false;
+	/* The page is unmapped first; pairs with smp_rmb() in unmap_mapping_folio() */
+	smp_wmb();
 	pmd_clear(pmd);
 	if (map->ptl != pml)
 		spin_unlock(pml);
