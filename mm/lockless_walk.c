@@ -168,7 +168,10 @@ unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 	struct lockless_walk walk;
 	unsigned long size;
 
-	/* Kernel tables are freed after a flush of all TLBs, not by RCU. */
+	/*
+	 * Kernel tables are not freed by RCU, but after a flush of all TLBs. That
+	 * waits for this walk only if it sends IPIs.
+	 */
 	if (mm == &init_mm || addr >= TASK_SIZE_MAX) {
 		guard(irqsave)();
 		return walk_pgd_size(mm, addr);

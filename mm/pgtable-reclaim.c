@@ -39,9 +39,11 @@
  * (5) waits for (6): walks are RCU readers, or disable interrupts.
  */
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pgtable_map.h>
 #include <asm/pgalloc.h>
 #include <asm/tlb.h>
+#include "internal.h"
 #include "pgtable-reclaim.h"
 
 #define CREATE_TRACE_POINTS
@@ -100,6 +102,8 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 {
 	spinlock_t *pml = pmd_lockptr(mm, pmd);
 
+	if (!arch_pgtable_may_reclaim(mm))
+		return false;
 	if (map->ptl != pml && !spin_trylock(pml))
 		return false;
 	/* The page is unmapped first; pairs with smp_rmb() in unmap_mapping_folio() */
@@ -143,14 +147,21 @@ void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long a
 bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 		     enum pgtable_reclaim path)
 {
-	spinlock_t *pml = pmd_lock(tlb->mm, pmd);
 	bool empty = false;
 	struct pt_map map;
+	spinlock_t *pml;
 
+	if (!arch_pgtable_may_reclaim(tlb->mm))
+		return false;
+
+	pml = pmd_lock(tlb->mm, pmd);
 	if (pt_map_lock_nested(&map, tlb->mm, pmd, addr & PMD_MASK, pml) == PT_MAP_TABLE) {
 		empty = ptes_are_none(map.pte, PTRS_PER_PTE);
-		if (empty)
+		if (empty) {
+			/* munmap() and the like do this in a table, and will find none. */
+			flush_tlb_batched_pending(tlb->mm);
 			pmd_clear(pmd);
+		}
 		pt_unmap_unlock_nested(&map, pml);
 	}
 	spin_unlock(pml);
@@ -179,6 +190,7 @@ bool pgtable_reclaim_mm(struct mm_struct *mm, pmd_t *pmd, unsigned long addr,
 	bool ret;
 
 	tlb_gather_mmu(&tlb, mm);
+	tlb_change_page_size(&tlb, PAGE_SIZE);
 	ret = pgtable_reclaim(&tlb, pmd, addr, path);
 	tlb_finish_mmu(&tlb);
 	return ret;

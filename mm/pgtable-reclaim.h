@@ -7,6 +7,11 @@
 
 struct mmu_gather;
 
+#ifndef arch_pgtable_may_reclaim
+/* Does a grace period wait for all code that reads page tables of @mm? */
+#define arch_pgtable_may_reclaim(mm)	true
+#endif
+
 #ifdef CONFIG_PT_RECLAIM
 bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end);
 bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map);
