@@ -106,7 +106,10 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 		return false;
 	if (map->ptl != pml && !spin_trylock(pml))
 		return false;
-	/* The page is unmapped first; pairs with smp_rmb() in unmap_mapping_folio() */
+	/*
+	 * Its pages are unmapped first. Pairs with smp_rmb() in
+	 * unmap_mapping_folio() and try_to_unmap().
+	 */
 	smp_wmb();
 	pmd_clear(pmd);
 	if (map->ptl != pml)
@@ -158,7 +161,7 @@ bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 	if (pt_map_lock_nested(&map, tlb->mm, pmd, addr & PMD_MASK, pml) == PT_MAP_TABLE) {
 		empty = ptes_are_none(map.pte, PTRS_PER_PTE);
 		if (empty) {
-			/* munmap() and the like do this in a table, and will find none. */
+			/* munmap() and the like would do this if they found the table. */
 			flush_tlb_batched_pending(tlb->mm);
 			pmd_clear(pmd);
 		}

@@ -242,7 +242,7 @@ static bool share_update(const struct race_case *c)
 	return true;
 }
 
-/* In this order, again and again. Only pages in the first state may be pinned. */
+/* Each page has these states in turn. Only in the first one may it be pinned. */
 enum { LOOK_PINNABLE, LOOK_BARRED, LOOK_GONE, NR_LOOKS };
 
 static unsigned int looks[RACE_PAGES];
@@ -262,7 +262,7 @@ static void look_setup(const struct race_case *c)
 		set_page(0, 0)->page_type = HARNESS_TYPE_HUGETLB;
 }
 
-/* A hugetlb page cannot be pinned if it is shared, any other if it is of secretmem. */
+/* Barred are hugetlb pages that are shared, and small pages that are of secretmem. */
 static void set_look(struct page *page, unsigned int look, bool hugetlb)
 {
 	static struct address_space secretmem = { HARNESS_SECRETMEM };
@@ -277,9 +277,9 @@ static void set_look(struct page *page, unsigned int look, bool hugetlb)
 }
 
 /*
- * Pages that cannot be pinned look as if they could, after their entries are gone.
+ * After their entries are gone, barred pages look as if they could be pinned.
  * Truncation clears the mapping of secretmem. A hugetlb page becomes exclusive to
- * another process, even if there are more references. Nobody counts them then.
+ * another process, even if there are more references: that update does not count them.
  */
 static bool look_update(const struct race_case *c)
 {

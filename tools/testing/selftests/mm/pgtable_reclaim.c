@@ -2,11 +2,11 @@
 /*
  * Empty page tables are freed, and no data is lost meanwhile.
  *
- * The first tests check VmPTE. In the others, a thread keeps punching holes in a file,
- * and so removes page tables under the i_mmap lock alone. Meanwhile the test works on
- * its private copies of other pages, whose content it knows. If a page is mapped in a
- * table that was removed, the page is lost: the test reads zeroes from the file, and the
- * kernel reports "Bad rss-counter" when the process ends. unmapped_first is different.
+ * The first tests check VmPTE. In the others, but for unmapped_first, a thread keeps
+ * punching holes in a file, and so removes page tables under the i_mmap lock alone.
+ * Meanwhile the test works on its private copies of other pages, whose content it knows.
+ * If a page is mapped in a table that was removed, the page is lost: the test reads
+ * zeroes from the file, and the kernel reports "Bad rss-counter" when the process ends.
  *
  * The files are in the directory that TEST_DIR names, or in memory if it is not set.
  */
@@ -226,8 +226,8 @@ TEST_F(pgtable_reclaim, partial_dontneed_frees)
 #define WORD(p)		(*(volatile uint32_t *)(p))
 
 /*
- * Code that finds no entry for a page does not look for it elsewhere: the page must not
- * be mapped any more. That is also true if there is no page table any more.
+ * Code that finds no entry for a page relies on the page being unmapped, also if it
+ * finds no page table. So when pagemap shows no page, kpagecount must be 0.
  */
 static void *zap(void *arg)
 {
