@@ -67,10 +67,15 @@ static long gup_ranges_slow(struct mm_struct *mm, struct gup_ranges *r,
 
 static void gup_ranges_check(const struct gup_ranges *r)
 {
+	struct folio *folio;
 	struct page *page;
 	unsigned int i, n;
 
 	for (i = 0; i < r->nr; i++) {
+		/* Of these no page needs a check, and there may be 2^18 in a range. */
+		folio = page_folio(r->ranges[i].page);
+		if (!folio_test_anon(folio) || folio_test_hugetlb(folio))
+			continue;
 		for (n = 0; n < r->ranges[i].nr; n++) {
 			page = r->ranges[i].page + n;
 			sanity_check_pinned_pages(&page, 1);
