@@ -12,6 +12,11 @@ struct mmu_gather;
 #define arch_pgtable_may_reclaim(mm)	true
 #endif
 
+#ifndef arch_truncate_may_reclaim
+/* May a table go while mmap_lock is held for write, or while exit_mmap() begins? */
+#define arch_truncate_may_reclaim()	true
+#endif
+
 #ifdef CONFIG_PT_RECLAIM
 bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end);
 bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map);
