@@ -471,8 +471,9 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  *
  * Like get_user_page_vma_remote(), with the VMA lock instead of mmap_lock.
  * It fails if a page fault has to wait: no task may wait for I/O with the VMA
- * lock. It also fails if userfaultfd is in use: a debugger may have stopped the
- * process that serves it.
+ * lock. So it takes no page faults for files, which may wait for the file
+ * system in places that do not drop the lock. It also fails if userfaultfd is in
+ * use: a debugger may have stopped the process that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.
  *
@@ -496,6 +497,8 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
 	if (!g.vma)
 		return NULL;
 	g.lock = GUP_LOCK_VMA;
+	if (!vma_is_anonymous(g.vma))
+		g.flags |= FOLL_NOFAULT;
 	if (userfaultfd_armed(g.vma) || check_vma_flags(g.vma, g.flags) ||
 	    gup_vma_pages(&g) || !page) {
 		gup_unlock(&g);
@@ -509,7 +512,8 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
  * fixup_user_fault_unlocked() - take a page fault on behalf of user space
  * @mm: the mm. The caller holds mm_users.
  * @address: the address
- * @fault_flags: FAULT_FLAG_WRITE, FAULT_FLAG_REMOTE, or 0
+ * @fault_flags: FAULT_FLAG_WRITE, FAULT_FLAG_REMOTE and FAULT_FLAG_INTERRUPTIBLE,
+ *	or 0
  *
  * For callers that would take mmap_lock only for fixup_user_fault(): an access
  * failed while page faults were disabled, and is tried again afterwards. The
@@ -520,7 +524,8 @@ struct page *get_user_page_vma_locked(struct mm_struct *mm, unsigned long addr,
  *
  * Return: 0 if the page was faulted in; it may be gone again. -EFAULT: no VMA,
  * no permission, or the page is not available; -ENOMEM: no memory; -EINTR: the
- * task is being killed.
+ * task is being killed, or with FAULT_FLAG_INTERRUPTIBLE another signal ended
+ * the wait.
  */
 int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
 			      unsigned int fault_flags)
@@ -531,13 +536,14 @@ int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
 					    untagged_addr_remote_unlocked(mm, address),
 		.flags = FOLL_UNLOCKABLE |
 			 (fault_flags & FAULT_FLAG_WRITE ? FOLL_WRITE : 0) |
-			 (fault_flags & FAULT_FLAG_REMOTE ? FOLL_REMOTE : 0),
+			 (fault_flags & FAULT_FLAG_REMOTE ? FOLL_REMOTE : 0) |
+			 (fault_flags & FAULT_FLAG_INTERRUPTIBLE ? FOLL_INTERRUPTIBLE : 0),
 	};
 	int err;
 
 	might_lock_read(&mm->mmap_lock);
 	do {
-		if (fatal_signal_pending(current))
+		if (fatal_signal_pending(current) || gup_interrupted(&g))
 			return -EINTR;
 		if (!gup_lock_vma(&g)) {
 			if (gup_lock_mmap(&g))

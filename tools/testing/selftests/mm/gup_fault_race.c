@@ -19,6 +19,7 @@
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -534,6 +535,27 @@ TEST_F(gup_fault_race, uffd_futex)
 	}
 }
 
+static void handle(int sig)
+{
+}
+
+static void interrupt(void *race, unsigned int n)
+{
+	usleep(10000);
+	syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1);
+}
+
+/* No thread serves the fault. Any signal ends it: a debugger must be able to attach. */
+TEST_F(gup_fault_race, uffd_futex_signal)
+{
+	if (uffd_open(self))
+		SKIP(return, "no userfaultfd");
+	signal(SIGUSR1, handle);
+	ASSERT_EQ(0, start(self, interrupt));
+	EXPECT_EQ(-1, syscall(SYS_futex, self->mem, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	EXPECT_EQ(EFAULT, errno);
+}
+
 /* The thread that serves faults may be stopped by a debugger, so ptrace must not wait. */
 TEST_F(gup_fault_race, uffd_debugged)
 {
@@ -640,12 +662,11 @@ static int memcg_create(Race *r, const char *root)
 	return write_word("memory.max", limit);
 }
 
-/* Batched faults are charged exactly, and end when the limit is reached. */
-TEST_F(gup_fault_race, memcg_limit)
+static void in_memcg(struct __test_metadata *_metadata, Race *self,
+		     void (*test)(struct __test_metadata *_metadata, Race *self))
 {
 	char root[] = "/tmp/gup_fault_race.XXXXXX", here[256];
 	int status;
-	pid_t child;
 
 	ASSERT_NE(NULL, getcwd(here, sizeof(here)));
 	ASSERT_NE(NULL, mkdtemp(root));
@@ -654,18 +675,8 @@ TEST_F(gup_fault_race, memcg_limit)
 		SKIP(return, "no cgroup2");
 	}
 	status = memcg_create(self, root);
-	if (!status) {
-		child = fork();
-		if (!child)
-			populate_too_much(self);
-		EXPECT_EQ(child, waitpid(child, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status));
-		EXPECT_EQ(SIGKILL, WTERMSIG(status));
-		EXPECT_EQ(1, read_number("memory.events", "oom_kill"));
-		EXPECT_LT(LIMIT * 9 / 10 * (long)self->page, read_number("memory.peak", ""));
-		EXPECT_GE(LIMIT * (long)self->page, read_number("memory.peak", ""));
-		status = 0;
-	}
+	if (!status)
+		test(_metadata, self);
 	EXPECT_EQ(0, chdir(root));
 	rmdir("gup_fault_race");
 	EXPECT_EQ(0, chdir(here));
@@ -673,6 +684,83 @@ TEST_F(gup_fault_race, memcg_limit)
 	rmdir(root);
 	if (status)
 		SKIP(return, "no memory controller in cgroup2");
+}
+
+static void charge_up_to_limit(struct __test_metadata *_metadata, Race *self)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		populate_too_much(self);
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	EXPECT_EQ(1, read_number("memory.events", "oom_kill"));
+	EXPECT_LT(LIMIT * 9 / 10 * (long)self->page, read_number("memory.peak", ""));
+	EXPECT_GE(LIMIT * (long)self->page, read_number("memory.peak", ""));
+}
+
+/* Batched faults are charged exactly, and end when the limit is reached. */
+TEST_F(gup_fault_race, memcg_limit)
+{
+	in_memcg(_metadata, self, charge_up_to_limit);
+}
+
+#define FILL	256	/* pages */
+
+/*
+ * Does a process with @pages of memory live to fill more of it, which is swapped out?
+ * It stays on one CPU, because reclaim does not find pages in the LRU batches of others.
+ */
+static bool suffices(Race *r, long pages, bool by_writing)
+{
+	char bytes[32];
+	cpu_set_t cpu;
+	int status;
+	pid_t child;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	snprintf(bytes, sizeof(bytes), "%ld", pages * (long)r->page);
+	child = fork();
+	if (!child) {
+		r->size = FILL * r->page;
+		r->mem = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (sched_setaffinity(0, sizeof(cpu), &cpu) || r->mem == MAP_FAILED ||
+		    write_word("memory.max", bytes) || write_word("cgroup.procs", "0") ||
+		    madvise(r->mem, r->size, MADV_NOHUGEPAGE))
+			_exit(1);
+		if (by_writing)
+			for (int i = 0; i < FILL; i++)
+				*word(r, r->mem, i) = i;
+		else if (madvise(r->mem, r->size, MADV_POPULATE_WRITE))
+			_exit(2);
+		_exit(0);
+	}
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static void populate_and_swap(struct __test_metadata *_metadata, Race *self)
+{
+	struct sysinfo info;
+	long pages = FILL / 2;
+
+	ASSERT_EQ(0, sysinfo(&info));
+	if (!info.freeswap || write_word("memory.swap.max", "max"))
+		SKIP(return, "no swap");
+	ASSERT_TRUE(suffices(self, pages, true));
+	while (suffices(self, pages - 1, true))
+		pages--;
+	EXPECT_TRUE(suffices(self, pages + 6, false))
+		TH_LOG("%ld pages suffice to write", pages);
+}
+
+/* With swap, populating needs no more memory at a time than writing to each page. */
+TEST_F(gup_fault_race, memcg_swap)
+{
+	in_memcg(_metadata, self, populate_and_swap);
 }
 
 /* ---- no memory at all ---- */
