@@ -744,17 +744,22 @@ static bool suffices(Race *r, long pages, bool by_writing)
 
 static void populate_and_swap(struct __test_metadata *_metadata, Race *self)
 {
+	long few = 0, enough = FILL / 2, pages;
 	struct sysinfo info;
-	long pages = FILL / 2;
 
 	ASSERT_EQ(0, sysinfo(&info));
 	if (!info.freeswap || write_word("memory.swap.max", "max"))
 		SKIP(return, "no swap");
-	ASSERT_TRUE(suffices(self, pages, true));
-	while (suffices(self, pages - 1, true))
-		pages--;
-	EXPECT_TRUE(suffices(self, pages + 6, false))
-		TH_LOG("%ld pages suffice to write", pages);
+	ASSERT_TRUE(suffices(self, enough, true));
+	while (enough - few > 1) {
+		pages = (few + enough) / 2;
+		if (suffices(self, pages, true))
+			enough = pages;
+		else
+			few = pages;
+	}
+	EXPECT_TRUE(suffices(self, enough + 6, false))
+		TH_LOG("%ld pages suffice to write", enough);
 }
 
 /* With swap, populating needs no more memory at a time than writing to each page. */
@@ -833,12 +838,12 @@ static void exhaust(struct __test_metadata *_metadata, Race *self, bool by_pin)
 	EXPECT_GE(after.freeram, before.freeram - before.totalram / 20);
 }
 
-TEST_F(gup_fault_race, oom_populate)
+TEST_F_TIMEOUT(gup_fault_race, oom_populate, 120)
 {
 	exhaust(_metadata, self, false);
 }
 
-TEST_F(gup_fault_race, oom_pin)
+TEST_F_TIMEOUT(gup_fault_race, oom_pin, 120)
 {
 	exhaust(_metadata, self, true);
 }
