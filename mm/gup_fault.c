@@ -415,7 +415,7 @@ static int gup_range(struct gup_fault *g)
  * Return: the number of pages taken, from the first on. It may be less than
  * @nr_pages, if a page could not be taken. If that is the first one:
  *  0		@nr_pages is 0; or FOLL_NOWAIT, and the fault would have to sleep;
- *  -EAGAIN	fatal signal before anything was tried;
+ *  -EAGAIN	killed while waiting for mmap_lock, before any fault;
  *  -EINTR	fatal signal, or any other one with FOLL_INTERRUPTIBLE;
  *  -EFAULT	no VMA, no permission, no page that may be taken, hwpoison, SIGBUS;
  *  -EEXIST	there is no struct page;
@@ -570,7 +570,8 @@ int fixup_user_fault_unlocked(struct mm_struct *mm, unsigned long address,
  *
  * Context: No lock of the mm is held. Sleeps.
  *
- * Return: the number of pages; if 0, an error, see __get_user_pages_locked().
+ * Return: the number of pages; if 0, an error, see __get_user_pages_locked(), but
+ * -EINTR instead of -EAGAIN.
  */
 long faultin_page_range(struct mm_struct *mm, unsigned long start,
 			unsigned long end, bool write)
@@ -636,8 +637,8 @@ static int gup_populate_vma(struct gup_fault *g, unsigned long end)
  * @start: the address of the first page
  * @end: the end of the last one, at most that of the VMA
  *
- * VMAs that are VM_LOCKONFAULT or not accessible are left alone. Stops at the
- * first page that cannot be faulted in, and does not report that.
+ * VMAs that are VM_LOCKONFAULT, VM_IO, VM_PFNMAP or not accessible are left
+ * alone. Stops at the first page that cannot be faulted in, and does not report that.
  *
  * Context: mmap_lock is held, and not dropped. Sleeps.
  */
@@ -665,9 +666,10 @@ void populate_vma_page_range(struct vm_area_struct *vma, unsigned long start,
  *
  * Context: No lock of the mm is held. Sleeps.
  *
- * Return: 0 if all pages of all VMAs in the range were faulted in, or need not be.
- * Without @ignore_errors, the first error: that of __get_user_pages_locked(), or
- * -EFAULT for a VMA without access.
+ * Return: 0 if all pages of all VMAs in the range were faulted in, or need not be,
+ * or with @ignore_errors. Otherwise the first error: that of
+ * __get_user_pages_locked(), or -EFAULT for a VMA without access. -EAGAIN and
+ * -EINTR, for a task that is being killed, may be returned with @ignore_errors, too.
  */
 int __mm_populate(unsigned long start, unsigned long len, int ignore_errors)
 {

@@ -112,8 +112,8 @@ static __always_inline long gup_ranges_done(const struct gup_ranges *r,
  * Release them by unpin_user_page_ranges(), or in parts, one pin for each page,
  * by unpin_user_folio() or unpin_user_page_range_dirty_lock().
  *
- * Context: Process context. No lock of the mm is held. Sleeps, for pages that need a
- * fault.
+ * Context: Process context. No lock of the mm is held. Sleeps, for pages that GUP-fast
+ * does not take.
  *
  * Return: the number of pages pinned, from the first on. It may be less than @nr_pages,
  * if a page could not be pinned, or if there is no room for another range: then *@nr_ranges

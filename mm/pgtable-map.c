@@ -157,7 +157,7 @@ bool pt_lock_mapped(struct pt_map *map, pmd_t *pmdp)
  * @pmdp: the pmd
  * @addr: an address in its range. @map->pte is the entry for it.
  *
- * Context: As pt_map(). The caller holds no lock of a PTE table.
+ * Context: As pt_map(). The caller holds no page table lock.
  *
  * Return: PT_MAP_TABLE, PT_MAP_NONE or PT_MAP_LEAF; PT_MAP_MOVED if the pmd
  * changed before the lock was taken, and the caller must look again. Nothing is

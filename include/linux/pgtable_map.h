@@ -32,11 +32,13 @@
  *               | present, such as a migration entry); @map->pmd has the value
  *  PT_MAP_MOVED | the pmd changed before the table could be locked: look again
  *
- * pte_offset_map() and its relatives return NULL for each of the last three. So
- * NULL means that no table could be held. It never means that nothing is mapped:
- * the pmd may have become a leaf, or point to a table with entries when NULL is
- * returned. Code that would conclude anything else from NULL than "look again"
- * or "give up" must use pt_map() or pt_map_lock().
+ * pte_offset_map() and its relatives return NULL for PT_MAP_NONE and PT_MAP_LEAF.
+ * pte_offset_map_lock() looks again after PT_MAP_MOVED, which lookups without a
+ * lock return only under fault injection. So NULL means that no table could be
+ * held. It never means that nothing is mapped: the pmd may have become a leaf, or
+ * point to a table with entries when NULL is returned. Code that would conclude
+ * anything else from NULL than "look again" or "give up" must use pt_map() or
+ * pt_map_lock().
  *
  * Do not read *pmd again in order to learn why a lookup failed. Its value may
  * have changed by then.

@@ -9,8 +9,8 @@
  *  - by a hypervisor, which may defer the flush for a virtual CPU that is not
  *    running, even in the middle of a walk.
  *
- * A CPU that the mm never ran on, or that is in lazy TLB mode, is not flushed
- * at all. So a walk must not rely on a flush that did not interrupt it. With
+ * A CPU that the mm never ran on is not flushed at all, and one in lazy TLB mode
+ * may not be. So a walk must not rely on a flush that did not interrupt it. With
  * CONFIG_LOCKLESS_WALK_RCU it relies on no flush: tables are freed by RCU, and
  * leaf entries are cleared by an atomic exchange, which is a full barrier.
  *
