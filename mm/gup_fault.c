@@ -470,9 +470,10 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * @vmap: receives the VMA
  *
  * Like get_user_page_vma_remote(), with the VMA lock instead of mmap_lock.
- * It fails if a page fault has to wait: no task may wait for I/O with the VMA
- * lock. So it takes no page faults for files, which may wait for the file
- * system in places that do not drop the lock. It also fails if userfaultfd is in
+ * It fails if a page fault would drop the lock to wait for I/O, because a task
+ * that changes the VMA cannot be killed while it waits for the lock. For the same
+ * reason it takes no page faults for files: these may wait for the file system in
+ * places that do not drop the lock. It also fails if userfaultfd is in
  * use: a debugger may have stopped the process that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.

@@ -72,11 +72,11 @@ static void gup_ranges_check(const struct gup_ranges *r)
 	unsigned int i, n;
 
 	for (i = 0; i < r->nr; i++) {
-		/* Of these no page needs a check, and there may be 2^18 in a range. */
+		/* A range may have 2^18 pages. Of a hugetlb page, one is enough. */
 		folio = page_folio(r->ranges[i].page);
-		if (!folio_test_anon(folio) || folio_test_hugetlb(folio))
+		if (!folio_test_anon(folio))
 			continue;
-		for (n = 0; n < r->ranges[i].nr; n++) {
+		for (n = 0; n < (folio_test_hugetlb(folio) ? 1 : r->ranges[i].nr); n++) {
 			page = r->ranges[i].page + n;
 			sanity_check_pinned_pages(&page, 1);
 		}
