@@ -473,8 +473,8 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
  * It fails if a page fault would drop the lock to wait for I/O, because a task
  * that changes the VMA cannot be killed while it waits for the lock. For the same
  * reason it takes no page faults for files: these may wait for the file system in
- * places that do not drop the lock. It also fails if userfaultfd is in
- * use: a debugger may have stopped the process that serves it.
+ * places that do not drop the lock. It also fails if userfaultfd is in use: a
+ * debugger may have stopped the process that serves it.
  *
  * Context: No lock of @mm is held. Sleeps.
  *

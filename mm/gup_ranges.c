@@ -72,7 +72,7 @@ static void gup_ranges_check(const struct gup_ranges *r)
 	unsigned int i, n;
 
 	for (i = 0; i < r->nr; i++) {
-		/* A range may have 2^18 pages. Of a hugetlb page, one is enough. */
+		/* A range may have 2^18 pages. One page of a hugetlb page is enough. */
 		folio = page_folio(r->ranges[i].page);
 		if (!folio_test_anon(folio))
 			continue;

@@ -229,8 +229,8 @@ TEST_F(pgtable_reclaim, partial_dontneed_frees)
  * Code that finds no entry for a page relies on the page being unmapped, also if it
  * finds no page table. So when pagemap shows no page, kpagecount must be 0.
  *
- * A reader that waits for the lock of the table comes after both. One that looks now
- * and then sees what is between them, if it lasts.
+ * A reader that looks all the time mostly waits for the lock of the table, and so finds
+ * both done. One that looks now and then also comes in between, if that takes long.
  */
 static void *zap(void *arg)
 {
