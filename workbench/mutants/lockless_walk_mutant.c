@@ -12,6 +12,9 @@
 #include <linux/uaccess.h>
 
 #define DELAY_MS	30	/* as gup_fast_race holds its windows open */
+#define AWAIT_MS	300
+
+extern atomic_t lockless_walk_debug_inside;
 
 int lockless_walk_mutant_on;
 
@@ -24,6 +27,16 @@ static const char * const mutant_names[] = {
 void lockless_walk_mutant_delay(void)
 {
 	mdelay(DELAY_MS);
+}
+
+/* Called by a walk that is in no window itself. Gives up after AWAIT_MS. */
+void lockless_walk_mutant_await(void)
+{
+	for (int ms = 0; ms < AWAIT_MS; ms++) {
+		if (atomic_read(&lockless_walk_debug_inside))
+			return;
+		mdelay(1);
+	}
 }
 
 static ssize_t mutant_read(struct file *file, char __user *buf, size_t count,

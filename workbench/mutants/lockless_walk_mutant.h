@@ -58,4 +58,7 @@ static inline _Bool lockless_walk_mutant(enum lockless_walk_mutant mutant)
 /* Holds open a window that exists only in a mutant. */
 void lockless_walk_mutant_delay(void);
 
+/* Wait for a collapse that has counted the references and delays its edit. */
+void lockless_walk_mutant_await(void);
+
 #endif /* _LINUX_LOCKLESS_WALK_MUTANT_H */

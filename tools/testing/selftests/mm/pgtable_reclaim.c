@@ -9,6 +9,7 @@
  * zeroes from the file, and the kernel reports "Bad rss-counter" when the process ends.
  *
  * The files are in the directory that TEST_DIR names, or in memory if it is not set.
+ * TEST_MS sets the duration of each race.
  */
 #define _GNU_SOURCE
 #include <asm-generic/mman.h>
@@ -35,7 +36,7 @@
 
 #define TABLES		64
 #define SPARSE		256	/* tables in the tests of VmPTE */
-#define MS		2000	/* duration of each race */
+#define MS		2000	/* duration of each race by default */
 #define HOLE		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define HOOK		"/sys/kernel/debug/lockless_walk/"
 #ifndef PM_UFFD_WP
@@ -71,6 +72,13 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+static uint64_t race_ms(void)
+{
+	const char *ms = getenv("TEST_MS");
+
+	return ms ? strtoul(ms, NULL, 0) : MS;
 }
 
 static bool go_on(FIXTURE_DATA(pgtable_reclaim) *self)
@@ -128,7 +136,7 @@ FIXTURE_TEARDOWN(pgtable_reclaim)
 
 static int start(FIXTURE_DATA(pgtable_reclaim) *self)
 {
-	self->end = now_ms() + MS;
+	self->end = now_ms() + race_ms();
 	return pthread_create(&self->puncher, NULL, punch, self);
 }
 
@@ -435,7 +443,7 @@ static int uffd_open(FIXTURE_DATA(pgtable_reclaim) *self, uint64_t mode, uint64_
 	madvise(self->mem, size, MADV_NOHUGEPAGE);
 	if (ioctl(uffd, UFFDIO_REGISTER, &reg))
 		return -1;
-	self->end = now_ms() + MS;
+	self->end = now_ms() + race_ms();
 	return pthread_create(&self->puncher, NULL, give_back, self) ? -1 : uffd;
 }
 
