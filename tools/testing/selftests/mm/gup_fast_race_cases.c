@@ -105,7 +105,11 @@ static const char *map_thp(struct race *r)
 	if (why)
 		return why;
 	madvise(r->src, r->size, MADV_HUGEPAGE);
-	return madvise(r->src, r->size, MADV_COLLAPSE) ? "needs THP" : NULL;
+	/* Another task may have isolated a page for a moment. */
+	for (int i = 0; i < 10; i++)
+		if (!madvise(r->src, r->size, MADV_COLLAPSE))
+			return NULL;
+	return "needs THP";
 }
 
 /* A large folio that is mapped by PTEs. */

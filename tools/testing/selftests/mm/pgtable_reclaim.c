@@ -53,6 +53,7 @@ FIXTURE(pgtable_reclaim) {
 	atomic_ulong holes;
 	uint64_t end;
 	atomic_ulong zaps, zapped;
+	atomic_int next;	/* the table that punch_next() makes a hole in */
 };
 
 /* Each table has a page that the test writes, and one that is punched out. */
@@ -134,7 +135,7 @@ FIXTURE_TEARDOWN(pgtable_reclaim)
 		pthread_join(self->puncher, NULL);
 }
 
-static int start(FIXTURE_DATA(pgtable_reclaim) *self)
+static int start(FIXTURE_DATA(pgtable_reclaim) *self, void *(*punch)(void *))
 {
 	self->end = now_ms() + race_ms();
 	return pthread_create(&self->puncher, NULL, punch, self);
@@ -288,7 +289,7 @@ TEST_F(pgtable_reclaim, fault)
 {
 	uint32_t n = 1;
 
-	ASSERT_EQ(0, start(self));
+	ASSERT_EQ(0, start(self, punch));
 	for (; go_on(self); n++) {
 		int i = n % TABLES;
 
@@ -300,10 +301,21 @@ TEST_F(pgtable_reclaim, fault)
 	EXPECT_LT(0, self->holes);
 }
 
+static void *punch_next(void *arg)
+{
+	FIXTURE_DATA(pgtable_reclaim) *self = arg;
+
+	while (!self->stop) {
+		fallocate(self->fd, HOLE, punched(self, self->next), self->page);
+		self->holes++;
+	}
+	return NULL;
+}
+
 /*
  * Move four tables to an offset, so that they are spread over five. The last pages of an
  * old table go to a new table first. Then the puncher makes a hole in the next old table,
- * and finds the new table empty.
+ * and finds the new table empty. In other tables it would wait for the lock of mremap().
  */
 TEST_F(pgtable_reclaim, mremap)
 {
@@ -311,10 +323,12 @@ TEST_F(pgtable_reclaim, mremap)
 	char *to = self->mem + (TABLES + 1) * self->table + shift;
 	char *from = self->mem;
 
-	ASSERT_EQ(0, start(self));
+	self->next = 1;
+	ASSERT_EQ(0, start(self, punch_next));
 	for (uint32_t n = 1; go_on(self); n++) {
 		size_t at = (1 + n % 3) * self->table - (1 + n % 16) * self->page;
 
+		self->next = 1 + n % 3;
 		WORD(from + at) = n;
 		ASSERT_EQ(to, mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to));
 		ASSERT_EQ(n, WORD(to + at));
@@ -326,7 +340,7 @@ TEST_F(pgtable_reclaim, mremap)
 
 TEST_F(pgtable_reclaim, fork)
 {
-	ASSERT_EQ(0, start(self));
+	ASSERT_EQ(0, start(self, punch));
 	for (uint32_t n = 1; go_on(self); n++) {
 		int status;
 		pid_t pid;
@@ -375,7 +389,7 @@ TEST_F(pgtable_reclaim, gup_fast)
 		write_num(HOOK "delay_path_us", 1000);
 		write_num(HOOK "pid", getpid());
 	}
-	ASSERT_EQ(0, start(self));
+	ASSERT_EQ(0, start(self, punch));
 	for (uint32_t n = 1; go_on(self); n++) {
 		char *p = kept(self, n % TABLES);
 		char *hole = self->mem + punched(self, n % TABLES);
@@ -399,7 +413,7 @@ TEST_F(pgtable_reclaim, gup_fast)
 /* Compaction and MADV_COLLAPSE remove entries for a while. */
 TEST_F(pgtable_reclaim, migration)
 {
-	ASSERT_EQ(0, start(self));
+	ASSERT_EQ(0, start(self, punch));
 	for (uint32_t n = 1; go_on(self); n++) {
 		for (int i = 0; i < TABLES; i++)
 			WORD(kept(self, i)) = n + i;
@@ -443,8 +457,7 @@ static int uffd_open(FIXTURE_DATA(pgtable_reclaim) *self, uint64_t mode, uint64_
 	madvise(self->mem, size, MADV_NOHUGEPAGE);
 	if (ioctl(uffd, UFFDIO_REGISTER, &reg))
 		return -1;
-	self->end = now_ms() + race_ms();
-	return pthread_create(&self->puncher, NULL, give_back, self) ? -1 : uffd;
+	return start(self, give_back) ? -1 : uffd;
 }
 
 TEST_F(pgtable_reclaim, uffd_copy_and_move)
