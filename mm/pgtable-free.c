@@ -25,7 +25,8 @@
  *                       invalidated already.
  *
  * A PTE table that is deposited with a huge page was unhooked and invalidated
- * when the huge page was created. It needs the grace period only.
+ * when the huge page was created. It needs the grace period only, and not even
+ * that where walks disable interrupts: collapse has interrupted them.
  *
  * Neither way depends on a memory allocation that may fail, and neither frees a
  * table before its grace period has ended.
