@@ -38,6 +38,7 @@
 #define HOOK		DEBUGFS "lockless_walk/"
 
 #define DELAY_US	30000
+#define MAX_DELAY_US	(8 * DELAY_US)
 #define JITTER_US	60
 #define WIDENED		4
 #define UNWIDENED	24
@@ -296,9 +297,19 @@ static void set_hook(struct race *r, enum window where)
 	if (!r->hook)
 		return;
 	/* A collapse takes long. */
-	write_num(HOOK "delay_path_us", r->window == PATH ? 4 * DELAY_US : 0);
-	write_num(HOOK "delay_read_us", r->window == READ ? DELAY_US : 0);
-	write_num(HOOK "delay_ref_us", r->window == REF ? DELAY_US : 0);
+	write_num(HOOK "delay_path_us", r->window == PATH ? 4 * r->delay_us : 0);
+	write_num(HOOK "delay_read_us", r->window == READ ? r->delay_us : 0);
+	write_num(HOOK "delay_ref_us", r->window == REF ? r->delay_us : 0);
+}
+
+/* Hold the window open longer if no update has ended in it that could. */
+static void open_longer(struct race *r)
+{
+	if (r->nr_inside || r->c->brief || r->window == NONE || r->window == REF ||
+	    r->delay_us == MAX_DELAY_US || !read_num(HOOK "preemptible"))
+		return;
+	r->delay_us *= 2;
+	set_hook(r, r->window);
 }
 
 static bool caught(struct race *r)
@@ -327,6 +338,7 @@ static void race(struct __test_metadata *_metadata, struct race *r, int attempts
 			SKIP(return, "%s", why);
 		}
 		attempt(_metadata, r, write);
+		open_longer(r);
 	}
 }
 
@@ -458,6 +470,7 @@ static void widened(struct __test_metadata *_metadata, struct race *r,
 {
 	if (!r->hook)
 		SKIP(return, "needs CONFIG_DEBUG_LOCKLESS_WALK");
+	r->delay_us = DELAY_US;
 	set_hook(r, where);
 	r->nr_hit = 0;
 	r->nr_inside = 0;

@@ -46,6 +46,7 @@ struct race {
 	/* One attempt. The updater sets gone and moved to tell the fate of old pages. */
 	unsigned int round;
 	enum window window;
+	unsigned int delay_us;	/* for which the window is open */
 	bool gone, moved, ready, go, hit, pinned;
 	bool started_inside, ended_inside;	/* the update, in the first window */
 	bool same_cpu;		/* the updater preempts the walker */
@@ -65,6 +66,7 @@ struct race_case {
 	int (*update)(struct race *r);
 	int pages;	/* pages pinned by a call, if not PAGES */
 	bool leaf;	/* the PMD maps them */
+	bool brief;	/* the update cannot end in the window, or should not */
 };
 
 extern const struct race_case
