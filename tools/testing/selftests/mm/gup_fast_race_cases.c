@@ -544,8 +544,8 @@ static int update_unshare(struct race *r)
  * take a reference on P
  * re-read pte: Q, give up
  *
- * move_pages() waits for a grace period first, in lru_cache_disable(). So this is only
- * tested without the window. gup_fast_memmap migrates pages within a walk.
+ * move_pages() waits for a grace period first, in lru_cache_disable(). So with two nodes
+ * this is only tested without the window. gup_fast_memmap migrates pages within a walk.
  */
 static int update_migrate(struct race *r)
 {

@@ -135,10 +135,10 @@ FIXTURE_TEARDOWN(pgtable_reclaim)
 		pthread_join(self->puncher, NULL);
 }
 
-static int start(FIXTURE_DATA(pgtable_reclaim) *self, void *(*punch)(void *))
+static int start(FIXTURE_DATA(pgtable_reclaim) *self, void *(*puncher)(void *))
 {
 	self->end = now_ms() + race_ms();
-	return pthread_create(&self->puncher, NULL, punch, self);
+	return pthread_create(&self->puncher, NULL, puncher, self);
 }
 
 /* ---- VmPTE ---- */
