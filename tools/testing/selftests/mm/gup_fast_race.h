@@ -66,7 +66,7 @@ struct race_case {
 	int (*update)(struct race *r);
 	int pages;	/* pages pinned by a call, if not PAGES */
 	bool leaf;	/* the PMD maps them */
-	bool brief;	/* the update cannot end in the window, or should not */
+	bool brief;	/* a longer window is no help: the update cannot end in it, or should not */
 };
 
 extern const struct race_case
