@@ -40,8 +40,8 @@
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/pgalloc.h>
 #include <linux/pgtable_map.h>
-#include <asm/pgalloc.h>
 #include <asm/tlb.h>
 #include "internal.h"
 #include "pgtable-reclaim.h"

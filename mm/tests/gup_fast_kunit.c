@@ -33,6 +33,7 @@ static const struct layout layouts[] = {
 	{ "hugetlb, PMD leaves", .before = 12, .count = 12, .backing = HUGETLB },
 	{ "hugetlb, PUD leaf", .before = 12, .count = 12, .backing = GIGANTIC },
 };
+
 KUNIT_ARRAY_PARAM_DESC(layout, layouts, name);
 
 static bool walk_from_to(struct kunit *test, struct area *a,
@@ -130,6 +131,7 @@ static const struct edit edits[] = {
 	{ "uffd-wp, write", UFFD, .flags = FOLL_WRITE },
 	{ "special", SPECIAL },
 };
+
 KUNIT_ARRAY_PARAM_DESC(edit, edits, name);
 
 /* Test the page in a range and alone. A walker may handle a single page separately. */
@@ -289,6 +291,7 @@ static const struct fallback fallbacks[] = {
 	{ "NUMA hinting", HINTING, 0, true },
 	{ "NUMA hinting, honored", HINTING, FOLL_HONOR_NUMA_FAULT, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(fallback, fallbacks, name);
 
 static void obstruct(struct kunit *test, struct area *a, unsigned int k,
@@ -476,6 +479,7 @@ static const struct owner owners[] = {
 	{ "secretmem, get", &secretmem_aops, .secret = true, .how = GET },
 	{ "secretmem, pin", &secretmem_aops, .secret = true, .how = PIN },
 };
+
 KUNIT_ARRAY_PARAM_DESC(owner, owners, name);
 
 static void skip_if_movable(struct kunit *test, struct area *a)
@@ -610,6 +614,7 @@ static const struct entry_point {
 	{ "pin_user_pages_fast", pin_user_pages_fast, PIN },
 	{ "pin_user_page_ranges_fast", pin_by_ranges, PIN_RANGES },
 };
+
 KUNIT_ARRAY_PARAM_DESC(entry_point, entry_points, name);
 
 static void range_of_nothing(struct kunit *test)
@@ -674,7 +679,9 @@ static void range_at_task_size(struct kunit *test)
 
 static void invalid_flags(struct kunit *test)
 {
-	static const unsigned int always[] = { FOLL_PIN, FOLL_FAST_ONLY, FOLL_TOUCH, FOLL_SPLIT_PMD };
+	static const unsigned int always[] = {
+		FOLL_PIN, FOLL_FAST_ONLY, FOLL_TOUCH, FOLL_SPLIT_PMD
+	};
 	const struct entry_point *e = test->param_value;
 	struct area *a = area_new(test, &small_layout);
 	unsigned int only = e->how == GET ? FOLL_LONGTERM : FOLL_GET;
@@ -958,4 +965,5 @@ static struct kunit_suite gup_fast_suite = {
 	.init = gup_fast_init,
 	.test_cases = gup_fast_cases,
 };
+
 kunit_test_suite(gup_fast_suite);

@@ -879,6 +879,7 @@ static struct kunit_suite gup_fault_suite = {
 	.init = gup_fault_init,
 	.test_cases = gup_fault_cases,
 };
+
 kunit_test_suite(gup_fault_suite);
 
 MODULE_DESCRIPTION("KUnit tests for faults in GUP");

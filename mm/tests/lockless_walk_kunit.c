@@ -439,6 +439,7 @@ static struct kunit_suite lockless_walk_suite = {
 	.exit = lockless_walk_test_exit,
 	.test_cases = lockless_walk_cases,
 };
+
 kunit_test_suite(lockless_walk_suite);
 
 MODULE_DESCRIPTION("KUnit tests for lockless page-table walks");

@@ -14,13 +14,13 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
 #include <linux/vmstat.h>
-#include <asm/pgalloc.h>
 #include <asm/tlb.h>
 
 #include "../internal.h"
@@ -530,6 +530,7 @@ static struct kunit_suite pgtable_free_suite = {
 	.name = "pgtable_free",
 	.test_cases = pgtable_free_cases,
 };
+
 kunit_test_suite(pgtable_free_suite);
 
 MODULE_DESCRIPTION("KUnit tests for freeing page tables");

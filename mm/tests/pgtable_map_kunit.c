@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mmu_notifier.h>
+#include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
@@ -24,7 +25,6 @@
 #include <linux/swapops.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
-#include <asm/pgalloc.h>
 
 #include "../internal.h"
 
@@ -618,6 +618,7 @@ static struct kunit_suite pgtable_map_suite = {
 	.init = pgtable_map_init,
 	.test_cases = pgtable_map_cases,
 };
+
 kunit_test_suite(pgtable_map_suite);
 
 MODULE_DESCRIPTION("KUnit tests for mapping PTE tables");

@@ -430,6 +430,7 @@ static struct kunit_suite pgtable_reclaim_suite = {
 	.init = pgtable_reclaim_init,
 	.test_cases = pgtable_reclaim_cases,
 };
+
 kunit_test_suite(pgtable_reclaim_suite);
 
 MODULE_DESCRIPTION("KUnit tests for the reclaim of empty page tables");

@@ -134,6 +134,9 @@ done </bench/sizes.tsv
 # pin_user_pages() under mmap_lock
 row locked/pin/1/4K -L 1 4K 0 16 gup_test
 row locked/pin/1/THP -L 1 THP "$pmd_kib" 16 gup_test
+row locked/pin/512/4K -L 512 4K 0 128 gup_test
+[ ! -d $thp/hugepages-64kB ] || row locked/pin/512/64K -L 512 64K 64 256 gup_test
+row locked/pin/512/THP -L 512 THP "$pmd_kib" 256 gup_test
 figure pt/reclaim-vmpte % pt_reclaim all
 set_thp 0
 for what in dontneed-4K dontneed-64K punch truncate remove shared; do

@@ -112,7 +112,8 @@ static __always_inline unsigned int compound_order(struct page *page)
 #define folio_page(folio, n)		(&(folio)->page + (n))
 #define folio_page_idx(folio, p)	((unsigned long)((p) - &(folio)->page))
 #define folio_large_nr_pages(folio)	((unsigned long)READ_ONCE((folio)->_nr_pages))
-#define folio_nr_pages(folio)		(folio_test_large(folio) ? folio_large_nr_pages(folio) : 1UL)
+#define folio_nr_pages(folio)		\
+	(folio_test_large(folio) ? folio_large_nr_pages(folio) : 1UL)
 #define folio_has_pincount(folio)	folio_test_large(folio)
 #define folio_nid(folio)		((int)(READ_ONCE((folio)->flags) >> HARNESS_NODE_SHIFT) & 3)
 #define folio_test_referenced(folio)	test_bit(PG_referenced, &(folio)->flags)
@@ -120,7 +121,8 @@ static __always_inline unsigned int compound_order(struct page *page)
 #define folio_test_slab(folio)		(READ_ONCE((folio)->page_type) == HARNESS_TYPE_SLAB)
 #define folio_test_hugetlb(folio)	(READ_ONCE((folio)->page_type) == HARNESS_TYPE_HUGETLB)
 #define PageAnonExclusive(page)		test_bit(PG_anon_exclusive, &(page)->flags)
-#define folio_test_anon(folio)		((unsigned long)READ_ONCE((folio)->mapping) & FOLIO_MAPPING_ANON)
+#define folio_test_anon(folio)		\
+	((unsigned long)READ_ONCE((folio)->mapping) & FOLIO_MAPPING_ANON)
 #define PageAnon(page)			folio_test_anon(page_folio(page))
 
 extern unsigned long harness_zero_pfn;

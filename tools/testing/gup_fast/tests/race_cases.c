@@ -88,8 +88,11 @@ static void make_set(unsigned int set, unsigned int order)
 {
 	unsigned int i, step = 1U << order;
 
-	for (i = 0; i < RACE_PAGES; i += step)
-		folio_make(SET_PFN(set) - frame_offset + i, order)->mapping = (void *)FOLIO_MAPPING_ANON;
+	for (i = 0; i < RACE_PAGES; i += step) {
+		struct folio *folio = folio_make(SET_PFN(set) - frame_offset + i, order);
+
+		folio->mapping = (void *)FOLIO_MAPPING_ANON;
+	}
 	for (i = 0; i < RACE_PAGES; i++)
 		set_page(set, i)->flags |= BIT(PG_anon_exclusive);
 }

@@ -630,9 +630,11 @@ const struct race_case case_fork_folio = { map_folio, update_fork };
 const struct race_case case_fork_thp = { map_thp, update_fork, .leaf = true };
 const struct race_case case_collapse = { map_collapsible, update_collapse };
 const struct race_case case_collapse_free = { map_collapsible, update_collapse_free };
+
 const struct race_case case_collapse_part = {
 	map_part, update_collapse_part, 1, .brief = true
 };
+
 const struct race_case case_split_thp = { map_thp, update_split, .leaf = true };
 const struct race_case case_mremap_page = { map_pages, update_mremap };
 const struct race_case case_mremap_pmd = { map_pmd, update_mremap };
@@ -640,9 +642,11 @@ const struct race_case case_mremap_thp = { map_thp, update_mremap, .leaf = true 
 const struct race_case case_mremap_pud = { map_pud, update_mremap };
 const struct race_case case_hugetlb_unshare = { map_hugetlb_shared, update_unshare, .leaf = true };
 const struct race_case case_migrate = { map_movable, update_migrate, .brief = true };
+
 const struct race_case case_migrate_thp = {
 	map_movable_thp, update_migrate, .leaf = true, .brief = true
 };
+
 const struct race_case case_truncate = { map_shmem, update_truncate };
 const struct race_case case_punch = { map_shmem, update_punch };
 const struct race_case case_pageout = { map_swappable, update_pageout };

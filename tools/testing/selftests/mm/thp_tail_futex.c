@@ -54,9 +54,11 @@ FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_pmd) { .private_futex = true };
 FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_pte) {
 	.private_futex = true, .by_ptes = true,
 };
+
 FIXTURE_VARIANT_ADD(thp_tail_futex, private_anon_split) {
 	.private_futex = true, .split = true,
 };
+
 FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pmd) { };
 FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pte) { .by_ptes = true };
 FIXTURE_VARIANT_ADD(thp_tail_futex, shared_anon_pmd_split) { .split = true };
@@ -66,6 +68,7 @@ FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pte) { .shared_memory = true, .b
 FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pmd_split) {
 	.shared_memory = true, .split = true,
 };
+
 FIXTURE_VARIANT_ADD(thp_tail_futex, shared_file_pte_split) {
 	.shared_memory = true, .by_ptes = true, .split = true,
 };
