@@ -278,8 +278,10 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 	r->nr_hit += r->hit;
 	r->nr_inside += r->ended_inside;
 	r->nr_preempted += r->same_cpu && r->started_inside;
-	if (!ret)
+	if (!ret) {
+		r->nr_pinned++;
 		check_pin(_metadata, r);
+	}
 	if (r->hook)
 		r->stale += read_num(HOOK "stale");
 	note_pfns(r, r->pfn + PAGES, r->src);
@@ -549,8 +551,11 @@ TEST_F(gup_fast_race, unwidened)
 {
 	TH_LOG("--seed=%u", self->r.seed);
 	set_hook(&self->r, NONE);
+	self->r.nr_pinned = 0;
 	race(_metadata, &self->r, UNWIDENED / 2, false);
 	race(_metadata, &self->r, UNWIDENED / 2, true);
+	if (self->r.round == UNWIDENED / 2)
+		EXPECT_GT(self->r.nr_pinned, 0);
 	EXPECT_EQ(0, self->r.nr_illegal);
 }
 

@@ -54,7 +54,7 @@ struct race {
 	int update_error;
 	long stale;
 
-	int nr_hit, nr_inside, nr_preempted, nr_illegal;
+	int nr_pinned, nr_hit, nr_inside, nr_preempted, nr_illegal;
 };
 
 /*

@@ -94,8 +94,8 @@ static void *punch(void *arg)
 	while (!self->stop) {
 		for (int i = 0; i < TABLES; i++)
 			fallocate(self->fd, HOLE, punched(self, i), self->page);
-		fallocate(self->fd, HOLE, 0, TABLES * self->table);
-		self->holes++;
+		if (!fallocate(self->fd, HOLE, 0, TABLES * self->table))
+			self->holes++;
 	}
 	return NULL;
 }
@@ -306,8 +306,8 @@ static void *punch_next(void *arg)
 	FIXTURE_DATA(pgtable_reclaim) *self = arg;
 
 	while (!self->stop) {
-		fallocate(self->fd, HOLE, punched(self, self->next), self->page);
-		self->holes++;
+		if (!fallocate(self->fd, HOLE, punched(self, self->next), self->page))
+			self->holes++;
 	}
 	return NULL;
 }
@@ -410,7 +410,7 @@ TEST_F(pgtable_reclaim, gup_fast)
 	}
 }
 
-/* Compaction and MADV_COLLAPSE remove entries for a while. */
+/* Compaction removes entries for a while. What it moves is up to the kernel. */
 TEST_F(pgtable_reclaim, migration)
 {
 	ASSERT_EQ(0, start(self, punch));
@@ -418,14 +418,13 @@ TEST_F(pgtable_reclaim, migration)
 		for (int i = 0; i < TABLES; i++)
 			WORD(kept(self, i)) = n + i;
 		write_word("/proc/sys/vm/compact_memory", "1");
-		madvise(self->mem, 2 * self->table, MADV_COLLAPSE);
 		for (int i = 0; i < TABLES; i++)
 			ASSERT_EQ(n + i, WORD(kept(self, i)));
 	}
 	EXPECT_LT(0, self->holes);
 }
 
-/* ---- userfaultfd: threads give back pages of the same tables ---- */
+/* ---- Threads give back pages of the same tables, of anonymous memory. ---- */
 
 static void *give_back(void *arg)
 {
@@ -437,6 +436,31 @@ static void *give_back(void *arg)
 		self->holes++;
 	}
 	return NULL;
+}
+
+/* A collapse takes the table away. Giving back a page brings another one. */
+TEST_F(pgtable_reclaim, collapse)
+{
+	unsigned long collapsed = 0;
+
+	if (!read_pmd_pagesize())
+		SKIP(return, "needs huge pages");
+	ASSERT_EQ(self->mem, mmap(self->mem, TABLES * self->table, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	ASSERT_EQ(0, start(self, give_back));
+	for (uint32_t n = 1; go_on(self); n++) {
+		int i = n % 4;
+
+		WORD(kept(self, i)) = n;
+		if (!madvise(self->mem + i * self->table, self->table, MADV_COLLAPSE))
+			collapsed++;
+		ASSERT_EQ(n, WORD(kept(self, i)));
+		ASSERT_EQ(0, madvise(kept(self, i), self->page, MADV_DONTNEED));
+		ASSERT_EQ(0, WORD(kept(self, i)));
+	}
+	TH_LOG("%lu collapses", collapsed);
+	EXPECT_LT(0, collapsed);
+	EXPECT_LT(0, self->holes);
 }
 
 /* Use anonymous memory in place of the file. */
