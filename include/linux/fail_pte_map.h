@@ -4,7 +4,7 @@
  *
  * Each call of a linux/pgtable_map.h function that may fail is a site, with its
  * own counters. A lookup that is made to fail returns PT_MAP_MOVED, NULL or
- * false, as if another table had been installed instead in the meantime.
+ * false, as if another table had been installed in the meantime.
  */
 #ifndef _LINUX_FAIL_PTE_MAP_H
 #define _LINUX_FAIL_PTE_MAP_H

@@ -2,8 +2,8 @@
 /*
  * Empty page tables are freed, and no data is lost meanwhile.
  *
- * The first tests check VmPTE. In the others, but for unmapped_first, a thread keeps
- * punching holes in a file, and so removes page tables under the i_mmap lock alone.
+ * The first tests check VmPTE. In most of the others, a thread keeps punching holes in
+ * a file, and so removes page tables under the i_mmap lock alone.
  * Meanwhile the test works on its private copies of other pages, whose content it knows.
  * If a page is mapped in a table that was removed, the page is lost: the test reads
  * zeroes from the file, and the kernel reports "Bad rss-counter" when the process ends.
