@@ -55,6 +55,14 @@ static inline _Bool lockless_walk_mutant(enum lockless_walk_mutant mutant)
 						__ATOMIC_RELAXED) == mutant, 0);
 }
 
+/*
+ * pt_map() or pt_map_lock(), repeated while the PTE table moves. Used in some files
+ * only: with a change of linux/pgtable_map.h, the whole kernel would be compiled again.
+ */
+#define mutant_no_retry(func, ...)					\
+	(lockless_walk_mutant(MUTANT_no_retry) ? func(__VA_ARGS__) :	\
+						 func##_retry(__VA_ARGS__))
+
 /* Holds open a window that exists only in a mutant. */
 void lockless_walk_mutant_delay(void);
 
