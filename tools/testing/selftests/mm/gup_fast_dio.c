@@ -121,7 +121,7 @@ struct target {
 };
 
 static struct pair pairs[MAX_PAIRS];
-static int nr_pairs, nr_cpus, cpu[CPU_SETSIZE];
+static int nr_pairs, nr_cpus, cpu[CPU_SETSIZE], pagemap, kpageflags;
 static size_t page_size, pmd_size, size, blocks;
 static unsigned int seed, seconds = 10, delay_us;
 static const char *device;
@@ -349,15 +349,25 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-/* ---- The partner. Operations return true on success. ---- */
+/* ---- The partner. Operations return true if they had an effect. ---- */
 
 static bool collapse(struct pair *p, char *addr, size_t len)
 {
 	return !madvise(p->base, size, MADV_COLLAPSE);
 }
 
+static bool is_large(char *addr)
+{
+	const uint64_t compound = 3ull << 15; /* KPF_COMPOUND_HEAD, _TAIL */
+	uint64_t flags;
+
+	return !pageflags_get(pagemap_get_pfn(pagemap, addr), kpageflags, &flags) &&
+	       flags & compound;
+}
+
 static bool split(struct pair *p, char *addr, size_t len)
 {
+	bool was_large = is_large(addr);
 	int fd = open(DEBUGFS "split_huge_pages", O_WRONLY);
 	char cmd[64];
 	ssize_t n;
@@ -367,7 +377,7 @@ static bool split(struct pair *p, char *addr, size_t len)
 	n = snprintf(cmd, sizeof(cmd), "%d,%p,%p", getpid(), addr, addr + len);
 	n = write(fd, cmd, n);
 	close(fd);
-	return n > 0;
+	return n > 0 && was_large && !is_large(addr);
 }
 
 static bool protect(struct pair *p, char *addr, size_t len)
@@ -420,12 +430,22 @@ static bool migrate(struct pair *p, char *addr, size_t len)
 		return false;
 	for (int i = 0; i < n; i++)
 		node[i] = status[i] != 1;
-	return syscall(SYS_move_pages, 0, n, page, node, status, MPOL_MOVE) >= 0;
+	if (syscall(SYS_move_pages, 0, n, page, node, status, MPOL_MOVE) < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (status[i] == node[i])
+			return true;
+	return false;
 }
 
 static bool page_out(struct pair *p, char *addr, size_t len)
 {
-	return !madvise(addr, len, MADV_PAGEOUT);
+	if (madvise(addr, len, MADV_PAGEOUT))
+		return false;
+	for (size_t pos = 0; pos < len; pos += page_size)
+		if (pagemap_is_swapped(pagemap, addr + pos))
+			return true;
+	return false;
 }
 
 static bool (* const do_op[])(struct pair *p, char *addr, size_t len) = {
@@ -752,7 +772,9 @@ int main(int argc, char **argv)
 	size = 2 * pmd_size;
 	numa = !access("/sys/devices/system/node/node1", F_OK);
 	swap = has_line("/proc/swaps", 2);
-	debug_split = !access(DEBUGFS "split_huge_pages", W_OK);
+	pagemap = open("/proc/self/pagemap", O_RDONLY);
+	kpageflags = open("/proc/kpageflags", O_RDONLY);
+	debug_split = kpageflags >= 0 && !access(DEBUGFS "split_huge_pages", W_OK);
 	find_cpus();
 	find_disk();
 	for (int i = 0; i < nr_pairs; i++)

@@ -90,19 +90,18 @@ static bool has_huge_page(const char *mem, size_t size, bool file)
 		    : check_huge_anon((void *)mem, size, 1, size);
 }
 
-/* A huge page that is mapped as the variant requires. */
+/*
+ * A huge page that is mapped as the variant requires. With two protections, a PMD
+ * range has two VMAs, and PTEs must map it.
+ */
 static bool make_huge(char *mem, size_t size, bool file, bool by_ptes)
 {
-	if (madvise(mem, size, MADV_COLLAPSE) || !has_huge_page(mem, size, file))
-		return false;
-	if (!by_ptes)
-		return true;
+	size_t page = getpagesize();
 
-	/* A PMD with two protections is split, and stays split afterwards. */
-	if (mprotect(mem, getpagesize(), PROT_READ) ||
-	    mprotect(mem, getpagesize(), PROT_READ | PROT_WRITE))
+	if (mprotect(mem, page, PROT_READ | PROT_WRITE) ||
+	    madvise(mem, size, MADV_COLLAPSE) || !has_huge_page(mem, size, file))
 		return false;
-	return file || !has_huge_page(mem, size, file);
+	return !by_ptes || !mprotect(mem, page, PROT_READ);
 }
 
 static bool split_huge(char *mem, size_t size)
