@@ -108,7 +108,7 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 		return false;
 	/*
 	 * Its pages are unmapped first. Pairs with smp_rmb() in
-	 * unmap_mapping_folio() and try_to_unmap().
+	 * unmap_mapping_folio(), try_to_unmap() and tlb_finish_mmu().
 	 */
 	smp_wmb();
 	pmd_clear(pmd);
