@@ -16,6 +16,9 @@
 /* Pages that the slow path pins before the fast walk is tried again. */
 #define GUP_RANGES_SLOW		(PAGE_SIZE / sizeof(struct page *))
 
+/* Pages that may have to be released again for want of a range. */
+#define GUP_RANGES_STEP		64U
+
 #define GUP_RANGES_FLAGS	(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
 
@@ -29,14 +32,16 @@ static unsigned long gup_ranges_left(const struct gup_ranges *r)
 {
 	const struct page_range *last;
 	struct folio *folio;
+	unsigned long left;
 
 	if (r->nr < r->max)
-		return max(r->max - r->nr, 64U);
+		return max(r->max - r->nr, GUP_RANGES_STEP);
 	if (!r->nr)
 		return 0;
 	last = &r->ranges[r->nr - 1];
 	folio = page_folio(last->page);
-	return folio_nr_pages(folio) - folio_page_idx(folio, last->page) - last->nr;
+	left = folio_nr_pages(folio) - folio_page_idx(folio, last->page) - last->nr;
+	return min(left, GUP_RANGES_STEP);
 }
 
 /* Pin some pages at @addr by page faults. Returns their number, or an error. */

@@ -24,6 +24,24 @@
  *
  * If (5) comes before (2), (3) finds the entry that the page fault has set.
  *
+ * Against CPUs that have the table in their page-walk caches, or entries of it in
+ * their TLBs:
+ *
+ *  reclaim                            | page fault
+ *  (1) lock the PMD table, clear the  |
+ *      pmd                            |
+ *  (2) flush the TLB                  |
+ *  (3) unlock the PMD table           |
+ *                                     | (4) lock the PMD table, see that the pmd is
+ *                                     |     none: set it to a new table or a huge page
+ *                                     | (5) the CPU tries again, and finds (4)
+ *
+ * With (2) after (3), the CPU could read the old table in (5) and fault again, until
+ * (2). That takes long if reclaim is preempted. The CPU could also have a huge page
+ * and small pages of one range in its TLB. Neither is a problem on x86, where (2)
+ * comes later: a page fault invalidates the page-walk caches for its address, and
+ * pages of several sizes may be in the TLB while a flush is pending.
+ *
  * Against lockless walks:
  *
  *  reclaim                            | GUP-fast
@@ -31,7 +49,7 @@
  *  (2) clear the pmd, see above       |
  *                                     | (3) read an entry: it is none, and stays so,
  *                                     |     as nobody can lock the table any more
- *  (4) flush the TLB                  |
+ *  (4) flush the TLB, see above       |
  *  (5) free the table after a grace   |
  *      period                         |
  *                                     | (6) the walk ends
@@ -57,6 +75,26 @@ static bool ptes_are_none(pte_t *pte, unsigned int nr)
 		if (!pte_none(ptep_get(pte++)))
 			return false;
 	return true;
+}
+
+static void pgtable_free_tlb(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr)
+{
+	/* The TLB may be flushed in steps of PMD_SIZE, from the lowest address on. */
+	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr & PMD_MASK);
+}
+
+/* Clear @pmd, which points to an empty table. Both locks are held. */
+static void pgtable_unhook(struct mmu_gather *tlb, pmd_t *pmd, pmd_t pmdval,
+			   unsigned long addr)
+{
+	pmd_clear(pmd);
+	if (arch_fault_drops_walk_cache())
+		return;
+	pgtable_free_tlb(tlb, pmdval, addr);
+	/* Others may have zapped entries of the table, and not flushed yet. */
+	if (mm_tlb_flush_nested(tlb->mm))
+		tlb_flush_pte_range(tlb, addr & PMD_MASK, PMD_SIZE);
+	tlb_flush_mmu_tlbonly(tlb);
 }
 
 /**
@@ -87,8 +125,9 @@ bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end)
 
 /**
  * pgtable_try_unhook() - take an empty PTE table, whose lock is held, from its pmd
- * @mm: the mm
+ * @tlb: as for pgtable_free_unhooked(); may be flushed
  * @pmd: the pmd
+ * @addr: an address in its range
  * @map: the table, locked by pt_map_lock(); all of its entries are none
  *
  * The lock of the PMD table nests outside the one held, so it is only tried.
@@ -98,11 +137,12 @@ bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end)
  * Return: true on success. Then the caller releases the lock, and then calls
  * pgtable_free_unhooked(). Otherwise false; then it may call pgtable_reclaim().
  */
-bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
+bool pgtable_try_unhook(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
+			struct pt_map *map)
 {
-	spinlock_t *pml = pmd_lockptr(mm, pmd);
+	spinlock_t *pml = pmd_lockptr(tlb->mm, pmd);
 
-	if (!arch_pgtable_may_reclaim(mm))
+	if (!arch_pgtable_may_reclaim(tlb->mm))
 		return false;
 	if (map->ptl != pml && !spin_trylock(pml))
 		return false;
@@ -111,7 +151,7 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 	 * unmap_mapping_folio(), try_to_unmap() and tlb_finish_mmu().
 	 */
 	smp_wmb();
-	pmd_clear(pmd);
+	pgtable_unhook(tlb, pmd, map->pmd, addr);
 	if (map->ptl != pml)
 		spin_unlock(pml);
 	return true;
@@ -129,8 +169,8 @@ bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map)
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
 			   enum pgtable_reclaim path)
 {
-	/* The TLB may be flushed in steps of PMD_SIZE, from the lowest address on. */
-	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr & PMD_MASK);
+	if (arch_fault_drops_walk_cache())
+		pgtable_free_tlb(tlb, pmdval, addr);
 	mm_dec_nr_ptes(tlb->mm);
 	count_vm_event(PGTABLE_RECLAIMED_MADVISE + path - PGTABLE_RECLAIM_MADVISE);
 	trace_pgtable_reclaim(tlb->mm, addr & PMD_MASK, path);
@@ -163,7 +203,7 @@ bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 		if (empty) {
 			/* munmap() and the like would do this if they found the table. */
 			flush_tlb_batched_pending(tlb->mm);
-			pmd_clear(pmd);
+			pgtable_unhook(tlb, pmd, map.pmd, addr);
 		}
 		pt_unmap_unlock_nested(&map, pml);
 	}

@@ -12,6 +12,14 @@ struct mmu_gather;
 #define arch_pgtable_may_reclaim(mm)	true
 #endif
 
+#ifndef arch_fault_drops_walk_cache
+/*
+ * Does a page fault invalidate the page-walk caches for its address, and may the TLB
+ * have pages of several sizes for an address while a flush is pending?
+ */
+#define arch_fault_drops_walk_cache()	false
+#endif
+
 #ifndef arch_truncate_may_reclaim
 /* May a table go while mmap_lock is held for write, or while exit_mmap() begins? */
 #define arch_truncate_may_reclaim()	true
@@ -19,7 +27,8 @@ struct mmu_gather;
 
 #ifdef CONFIG_PT_RECLAIM
 bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end);
-bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd, struct pt_map *map);
+bool pgtable_try_unhook(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
+			struct pt_map *map);
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
 			   enum pgtable_reclaim path);
 bool pgtable_reclaim(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
@@ -39,8 +48,8 @@ static inline bool pgtable_is_empty(pte_t *table, unsigned long start,
 	return false;
 }
 
-static inline bool pgtable_try_unhook(struct mm_struct *mm, pmd_t *pmd,
-				      struct pt_map *map)
+static inline bool pgtable_try_unhook(struct mmu_gather *tlb, pmd_t *pmd,
+				      unsigned long addr, struct pt_map *map)
 {
 	return false;
 }

@@ -16,6 +16,7 @@
 #include <linux/lockless_walk.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
 #include <linux/shmem_fs.h>
 #include <linux/syscalls.h>
@@ -192,6 +193,79 @@ static void pgtable_reclaim_guard(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, get_user(value, (u32 __user *)AT(5)), -EFAULT);
 }
 
+/*
+ * Where a page fault does not invalidate the page-walk caches, the TLB is flushed before
+ * a new table, or a huge page, can take the place of a table that was removed.
+ */
+struct flush_watch {
+	struct mmu_notifier notifier;
+	pmd_t *pmd;
+	unsigned int locked, not_locked;
+};
+
+static void flush_watched(struct mmu_notifier *notifier, struct mm_struct *mm,
+			  unsigned long start, unsigned long end)
+{
+	struct flush_watch *w = container_of(notifier, struct flush_watch, notifier);
+
+	if (start > ADDR || end <= ADDR || !pmd_none(pmdp_get(w->pmd)))
+		return;
+	if (spin_is_locked(pmd_lockptr(mm, w->pmd)))
+		w->locked++;
+	else
+		w->not_locked++;
+}
+
+static const struct mmu_notifier_ops flush_watch_ops = {
+	.arch_invalidate_secondary_tlbs = flush_watched,
+};
+
+static void flush_watch_unregister(void *notifier)
+{
+	mmu_notifier_unregister(notifier, current->mm);
+}
+
+static struct flush_watch *flush_watch_start(struct kunit *test)
+{
+	struct flush_watch *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+	struct mm_struct *mm = current->mm;
+
+	KUNIT_ASSERT_NOT_NULL(test, w);
+	if (arch_fault_drops_walk_cache())
+		kunit_skip(test, "a page fault invalidates the page-walk caches");
+	if (IS_ENABLED(CONFIG_ARM) || !IS_ENABLED(CONFIG_SMP))
+		kunit_skip(test, "needs spin_is_locked(), and flushes that call MMU notifiers");
+	w->pmd = pmd_off(mm, ADDR);
+	w->notifier.ops = &flush_watch_ops;
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&w->notifier, mm), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, flush_watch_unregister,
+							&w->notifier), 0);
+	if (!arch_pgtable_may_reclaim(mm))
+		kunit_skip(test, "tables of an mm with notifiers are kept");
+	return w;
+}
+
+/* All flushes since the pmd was cleared: one, with the lock held. */
+static void flush_watch_stop(struct kunit *test, struct flush_watch *w)
+{
+	kunit_release_action(test, flush_watch_unregister, &w->notifier);
+	KUNIT_EXPECT_EQ(test, w->locked, 1);
+	KUNIT_EXPECT_EQ(test, w->not_locked, 0);
+}
+
+static void pgtable_reclaim_flush(struct kunit *test)
+{
+	struct flush_watch *w;
+
+	map_anon(test);
+	write_page(test, AT(3));
+	w = flush_watch_start(test);
+	count_from_here(test);
+	advise(test, AT(3), 1, MADV_DONTNEED);
+	flush_watch_stop(test, w);
+	expect_freed(test, PGTABLE_RECLAIMED_MADVISE, 1);
+}
+
 static void pgtable_reclaim_punch(struct kunit *test)
 {
 	struct reclaim_test *t = test->priv;
@@ -295,6 +369,24 @@ static void pgtable_reclaim_scan(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, scan(pmd, AT(7)));
 	KUNIT_EXPECT_FALSE(test, scan(pmd, ADDR));
 	mmap_read_unlock(mm);
+	expect_freed(test, PGTABLE_RECLAIMED_KHUGEPAGED, 1);
+}
+
+static void pgtable_reclaim_flush_scan(struct kunit *test)
+{
+	struct mm_struct *mm = current->mm;
+	struct flush_watch *w;
+
+	map_file(test, MAP_SHARED);
+	write_page(test, AT(7));
+	unmap_mapping_range(((struct reclaim_test *)test->priv)->file->f_mapping, 0, LEN, 1);
+	w = flush_watch_start(test);
+	count_from_here(test);
+	mmap_read_lock(mm);
+	KUNIT_EXPECT_TRUE(test, pgtable_reclaim_mm(mm, w->pmd, AT(7),
+						   PGTABLE_RECLAIM_KHUGEPAGED));
+	mmap_read_unlock(mm);
+	flush_watch_stop(test, w);
 	expect_freed(test, PGTABLE_RECLAIMED_KHUGEPAGED, 1);
 }
 
@@ -414,12 +506,14 @@ static struct kunit_case pgtable_reclaim_cases[] = {
 	KUNIT_CASE(pgtable_reclaim_two),
 	KUNIT_CASE(pgtable_reclaim_neighbours),
 	KUNIT_CASE(pgtable_reclaim_guard),
+	KUNIT_CASE(pgtable_reclaim_flush),
 	KUNIT_CASE(pgtable_reclaim_punch),
 	KUNIT_CASE(pgtable_reclaim_remove),
 	KUNIT_CASE(pgtable_reclaim_private),
 	KUNIT_CASE(pgtable_reclaim_other_vma),
 	KUNIT_CASE(pgtable_reclaim_driver),
 	KUNIT_CASE(pgtable_reclaim_scan),
+	KUNIT_CASE(pgtable_reclaim_flush_scan),
 	KUNIT_CASE(pgtable_reclaim_mapped),
 	KUNIT_CASE(pgtable_reclaim_walked),
 	{}
