@@ -37,10 +37,10 @@
  *                                     | (5) the CPU tries again, and finds (4)
  *
  * With (2) after (3), the CPU could read the old table in (5) and fault again, until
- * (2). That takes long if reclaim is preempted. The CPU could also have a huge page
- * and small pages of one range in its TLB. Neither is a problem on x86, where (2)
- * comes later: a page fault invalidates the page-walk caches for its address, and
- * pages of several sizes may be in the TLB while a flush is pending.
+ * (2). That takes long if reclaim is preempted. On x86, (2) comes later, because a
+ * page fault invalidates the page-walk caches for its address. The small pages, which
+ * may still be in the TLB there, are flushed by (4) before it maps a huge page: see
+ * flush_tlb_pending_pmd().
  *
  * Against lockless walks:
  *

@@ -13,10 +13,7 @@ struct mmu_gather;
 #endif
 
 #ifndef arch_fault_drops_walk_cache
-/*
- * Does a page fault invalidate the page-walk caches for its address, and may the TLB
- * have pages of several sizes for an address while a flush is pending?
- */
+/* Does a page fault invalidate the page-walk caches for its address? */
 #define arch_fault_drops_walk_cache()	false
 #endif
 

@@ -24,6 +24,7 @@
 #include <linux/vmstat.h>
 
 #include <asm/lockless_walk.h>
+#include <asm/tlb.h>
 
 #include "../internal.h"
 #include "../pgtable-reclaim.h"
