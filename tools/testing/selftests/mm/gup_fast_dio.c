@@ -443,7 +443,8 @@ static bool page_out(struct pair *p, char *addr, size_t len)
 	if (madvise(addr, len, MADV_PAGEOUT))
 		return false;
 	for (size_t pos = 0; pos < len; pos += page_size)
-		if (pagemap_is_swapped(pagemap, addr + pos))
+		/* pagemap_is_swapped() reads twice, and the page may come back meanwhile. */
+		if (pagemap_get_entry(pagemap, addr + pos) & PM_SWAP)
 			return true;
 	return false;
 }
