@@ -169,6 +169,7 @@ bool pgtable_try_unhook(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
 			   enum pgtable_reclaim path)
 {
+	/* Otherwise pgtable_unhook() has done this. */
 	if (arch_fault_drops_walk_cache())
 		pgtable_free_tlb(tlb, pmdval, addr);
 	mm_dec_nr_ptes(tlb->mm);

@@ -9,17 +9,19 @@
  *   cpu()        accesses the page, and handles faults: it sets the entry, installs
  *                table 2 if there is no table, or maps a huge page
  *   other()      handles a fault, too
- *   prefetch()   the first CPU loads its TLB when it likes
+ *   prefetch()   the first CPU loads its TLB, and evicts the table, when it likes
  *
  * The model makes two claims. While the page is mapped, an access that faulted does not
  * fault again. The TLB never has a small and a huge page for one address.
  *
- *   X86          a fault drops the page-walk cache, and the TLB may have pages of both
- *                sizes; the flush comes after the locks have been released
+ *   X86          a fault drops the page-walk cache, and the flush comes after the locks
+ *                have been released; before a huge page is mapped, the TLB is flushed
+ *                if a flush is pending: flush_tlb_pending_pmd()
  * Mutants:
- *   LATE         the flush comes after the locks have been released
- *   OWN          only what this mmu_gather has zapped is flushed
- *   X86 NO_DROP  a fault does not drop the page-walk cache
+ *   LATE            the flush comes after the locks have been released
+ *   OWN             only what this mmu_gather has zapped is flushed
+ *   X86 NO_DROP     a fault does not drop the page-walk cache
+ *   X86 NO_PENDING  a huge page is mapped without that flush
  */
 #define HUGE	9
 
@@ -50,9 +52,7 @@ inline fill()
 	:: cache != 0 && entry[cache] -> tlb_small = true
 	:: else
 	fi;
-#ifndef X86
 	assert(!tlb_small || !tlb_huge)
-#endif
 }
 
 inline flush_table()
@@ -116,7 +116,16 @@ inline handle_fault()
 	lock(ptl);
 	if
 	:: pmd == 0 -> d_step { entry[2] = true; pmd = 2; mapped = true }
-	:: pmd == 0 -> d_step { pmd = HUGE; mapped = true }
+	:: pmd == 0 -> d_step {
+#if defined(X86) && !defined(NO_PENDING)
+		if
+		:: pending > 0 -> tlb_small = false; cache = 0
+		:: else
+		fi;
+#endif
+		pmd = HUGE;
+		mapped = true
+	}
 	:: pmd == 1 || pmd == 2 -> d_step { entry[pmd] = true; mapped = true }
 	:: pmd == HUGE
 	fi;
@@ -169,6 +178,7 @@ proctype prefetch()
 
 	do
 	:: n < 3 -> atomic { n++; fill() }
+	:: n < 3 -> n++; cache = 0
 	:: break
 	od
 }

@@ -442,8 +442,8 @@ static bool page_out(struct pair *p, char *addr, size_t len)
 {
 	if (madvise(addr, len, MADV_PAGEOUT))
 		return false;
+	/* pagemap_is_swapped() reads twice, and fails the test if a page came back meanwhile. */
 	for (size_t pos = 0; pos < len; pos += page_size)
-		/* pagemap_is_swapped() reads twice, and the page may come back meanwhile. */
 		if (pagemap_get_entry(pagemap, addr + pos) & PM_SWAP)
 			return true;
 	return false;

@@ -282,7 +282,10 @@ static void attempt(struct __test_metadata *_metadata, struct race *r, bool writ
 		r->nr_pinned++;
 		check_pin(_metadata, r);
 	} else {
-		/* Otherwise the pages stay mapped, and writable but for that case. */
+		/*
+		 * In other cases the pages stay mapped. They stay writable, too,
+		 * except while mprotect() unshares the page table.
+		 */
 		EXPECT_TRUE(r->gone || r->moved || r->c == &case_hugetlb_unshare);
 	}
 	if (r->hook)
