@@ -77,7 +77,7 @@ static bool ptes_are_none(pte_t *pte, unsigned int nr)
 	return true;
 }
 
-static void pgtable_free_tlb(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr)
+static void pgtable_gather(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr)
 {
 	/* The TLB may be flushed in steps of PMD_SIZE, from the lowest address on. */
 	pte_free_tlb(tlb, pmd_pgtable(pmdval), addr & PMD_MASK);
@@ -90,7 +90,7 @@ static void pgtable_unhook(struct mmu_gather *tlb, pmd_t *pmd, pmd_t pmdval,
 	pmd_clear(pmd);
 	if (arch_fault_drops_walk_cache())
 		return;
-	pgtable_free_tlb(tlb, pmdval, addr);
+	pgtable_gather(tlb, pmdval, addr);
 	/* Others may have zapped entries of the table, and not flushed yet. */
 	if (mm_tlb_flush_nested(tlb->mm))
 		tlb_flush_pte_range(tlb, addr & PMD_MASK, PMD_SIZE);
@@ -171,7 +171,7 @@ void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long a
 {
 	/* Otherwise pgtable_unhook() has done this. */
 	if (arch_fault_drops_walk_cache())
-		pgtable_free_tlb(tlb, pmdval, addr);
+		pgtable_gather(tlb, pmdval, addr);
 	mm_dec_nr_ptes(tlb->mm);
 	count_vm_event(PGTABLE_RECLAIMED_MADVISE + path - PGTABLE_RECLAIM_MADVISE);
 	trace_pgtable_reclaim(tlb->mm, addr & PMD_MASK, path);

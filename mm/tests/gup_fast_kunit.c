@@ -919,6 +919,50 @@ static void ranges_to_sg(struct kunit *test)
 	counts_are(test, a, 0, 0, PIN_RANGES, 0);
 }
 
+#ifdef CONFIG_FAILSLAB
+/* If there is no memory for more entries, the scatterlist stays as it was. */
+static void ranges_to_sg_no_memory(struct kunit *test)
+{
+	/* The second part needs more entries than were allocated for the first. */
+	const unsigned int nr = SG_MAX_SINGLE_ALLOC + 3, first = 4;
+	struct page_range *ranges = kunit_kcalloc(test, nr, sizeof(*ranges), GFP_KERNEL);
+	struct page *page = alloc_pages(GFP_KERNEL, 2);
+	struct sg_append_table table = {};
+	struct scatterlist *s;
+	unsigned int i, left;
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, ranges);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	/* No neighbours, but the first page of the second part extends the last entry. */
+	for (i = 0; i < nr; i++)
+		ranges[i] = (struct page_range) { .page = page + 2 * (i % 2), .nr = 1 };
+	ranges[first].page = ranges[first - 1].page + 1;
+
+	KUNIT_EXPECT_EQ(test, sg_alloc_append_table_from_ranges(&table, ranges, first, UINT_MAX,
+								nr - first, GFP_KERNEL), 0);
+	current->fail_nth = 1;
+	ret = sg_alloc_append_table_from_ranges(&table, ranges + first, nr - first, UINT_MAX, 0,
+						GFP_NOWAIT);
+	left = current->fail_nth;
+	current->fail_nth = 0;
+	KUNIT_EXPECT_EQ(test, left, 0);
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, table.sgt.orig_nents, first);
+	for_each_sgtable_sg(&table.sgt, s, i) {
+		KUNIT_EXPECT_PTR_EQ(test, sg_page(s), ranges[i].page);
+		KUNIT_EXPECT_EQ(test, s->length, PAGE_SIZE);
+	}
+	sg_free_append_table(&table);
+	__free_pages(page, 2);
+}
+#else
+static void ranges_to_sg_no_memory(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_FAILSLAB");
+}
+#endif
+
 /* Run on one CPU: the tests look at LRU batches and statistics of this CPU. */
 static int gup_fast_init(struct kunit *test)
 {
@@ -957,6 +1001,7 @@ static struct kunit_case gup_fast_cases[] = {
 	KUNIT_CASE_PARAM(ranges_remote, layout_gen_params),
 	KUNIT_CASE(ranges_remote_hole),
 	KUNIT_CASE_PARAM(ranges_to_sg, layout_gen_params),
+	KUNIT_CASE(ranges_to_sg_no_memory),
 	{}
 };
 
