@@ -39,6 +39,7 @@
 #include "internal.h"
 
 #define GUP_VMA_LOCK_TRIES	2
+#define GUP_FAST_STEP		512UL	/* pages */
 
 /* gup_fast() handles these, or need not once the VMA has been checked. */
 #define GUP_FAST_FLAGS		(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
@@ -59,6 +60,7 @@ struct gup_fault {
 	unsigned long addr;		/* of the next page */
 	unsigned long nr;		/* pages to go, from @addr on */
 	unsigned int flags;		/* FOLL_* */
+	bool need_mmap;			/* no VMA lock for faults in this VMA */
 	unsigned int retries;		/* faults at @addr that dropped the lock */
 	bool tried;			/* one of them waited */
 	bool done;			/* the last one was VM_FAULT_COMPLETED */
@@ -82,13 +84,18 @@ static bool gup_may_unlock(struct gup_fault *g)
 	return (g->flags & (FOLL_UNLOCKABLE | FOLL_NOWAIT)) == FOLL_UNLOCKABLE;
 }
 
+static bool gup_may_lock_vma(struct gup_fault *g)
+{
+	return gup_may_unlock(g) && g->retries < GUP_VMA_LOCK_TRIES && !g->need_mmap;
+}
+
 /*
  * Fault handlers that have not been audited for the VMA lock drop it, and ask
  * for mmap_lock. Recognizing them here saves that fault.
  */
 static bool gup_vma_lock_suffices(struct gup_fault *g, struct vm_area_struct *vma)
 {
-	if (!gup_may_unlock(g) || g->retries >= GUP_VMA_LOCK_TRIES)
+	if (!gup_may_lock_vma(g))
 		return false;
 	return vma_is_anonymous(vma) || is_vm_hugetlb_page(vma) ||
 	       !vma->vm_ops->fault || vma->vm_ops->map_pages;
@@ -99,8 +106,7 @@ static bool gup_lock_vma(struct gup_fault *g)
 {
 	struct vm_area_struct *vma;
 
-	if (g->lock != GUP_LOCK_NONE || !gup_may_unlock(g) ||
-	    g->retries >= GUP_VMA_LOCK_TRIES)
+	if (g->lock != GUP_LOCK_NONE || !gup_may_lock_vma(g))
 		return false;
 	vma = lock_vma_under_rcu(g->mm, g->addr);
 	if (!vma)
@@ -137,6 +143,8 @@ static void gup_downgrade(struct gup_fault *g)
 /* Leave g->vma. The VMA lock is dropped, mmap_lock is kept. */
 static void gup_leave_vma(struct gup_fault *g)
 {
+	if (g->vma)
+		g->need_mmap = false;
 	if (g->lock == GUP_LOCK_VMA)
 		gup_unlock(g);
 	g->vma = NULL;
@@ -184,6 +192,17 @@ static unsigned int gup_fault_flags(struct gup_fault *g, bool unshare)
 }
 
 /*
+ * A fault in a file may wait for the file system in places that do not drop the
+ * lock, without end if it is frozen. A task that waits for the VMA lock meanwhile
+ * cannot be killed. One that waits for mmap_lock can, so take that for faults in
+ * files of another process.
+ */
+static bool gup_fault_needs_mmap_lock(struct gup_fault *g)
+{
+	return g->lock == GUP_LOCK_VMA && g->mm != current->mm && !vma_is_anonymous(g->vma);
+}
+
+/*
  * Returns 0 if the page must be looked up again. If the lock was dropped,
  * g->vma is NULL then. -EBUSY if the fault would have to sleep, and must not.
  */
@@ -196,6 +215,11 @@ static int gup_fault_in(struct gup_fault *g, bool unshare)
 		return -EFAULT;
 	/* Only for a read fault: a write fault unshares anyway. */
 	VM_WARN_ON_ONCE(unshare && (g->flags & FOLL_WRITE));
+	if (gup_fault_needs_mmap_lock(g)) {
+		gup_unlock(g);
+		g->need_mmap = true;
+		return 0;
+	}
 
 	fault = handle_mm_fault(g->vma, g->addr, gup_fault_flags(g, unshare), NULL);
 	g->faulted = true;
@@ -241,10 +265,12 @@ static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
 /*
  * A page was present already, so others may be: gup_fast() takes them at a
  * lower cost. Once it takes none, it is not called again until the next fault.
+ * After GUP_FAST_STEP pages the caller looks for signals and writers.
  */
 static void gup_take_fast(struct gup_fault *g)
 {
-	unsigned long nr = min(g->nr, (g->vma->vm_end - g->addr) >> PAGE_SHIFT);
+	unsigned long nr = min3(g->nr, (g->vma->vm_end - g->addr) >> PAGE_SHIFT,
+				GUP_FAST_STEP);
 
 	if (g->faulted) {
 		g->faulted = false;
@@ -257,7 +283,8 @@ static void gup_take_fast(struct gup_fault *g)
 	nr = gup_fast(g->addr, g->addr + nr * PAGE_SIZE, g->flags & GUP_FAST_FLAGS,
 		      g->pages);
 	g->fast = nr;
-	gup_advance(g, nr);
+	if (nr)
+		gup_advance(g, nr);
 }
 
 /* Fault in many pages at once. With g->pages, gup_fast() then finds them. */

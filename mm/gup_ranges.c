@@ -17,7 +17,7 @@
 #define GUP_RANGES_SLOW		(PAGE_SIZE / sizeof(struct page *))
 
 /* Pages that may have to be released again for want of a range. */
-#define GUP_RANGES_STEP		64U
+#define GUP_RANGES_STEP		64UL
 
 #define GUP_RANGES_FLAGS	(FOLL_WRITE | FOLL_LONGTERM | FOLL_FORCE | FOLL_PIN | \
 				 FOLL_NOFAULT | FOLL_PCI_P2PDMA | FOLL_HONOR_NUMA_FAULT)
@@ -25,17 +25,20 @@
 /*
  * How many pages to pin next. With small folios each page needs a range, and
  * pages without one would have to be released again. With large folios, a few
- * pages at a time would be slow, so it is at least 64. If all ranges are in
- * use, only the last one can grow, up to the end of its folio.
+ * pages at a time would be slow, so it is at least 64, and more if the ranges so
+ * far are long. If all ranges are in use, only the last one can grow, up to the
+ * end of its folio.
  */
 static unsigned long gup_ranges_left(const struct gup_ranges *r)
 {
 	const struct page_range *last;
 	struct folio *folio;
-	unsigned long left;
+	unsigned long left = r->max - r->nr;
 
-	if (r->nr < r->max)
-		return max(r->max - r->nr, GUP_RANGES_STEP);
+	if (r->nr)
+		left *= r->nr_pages / r->nr;
+	if (left)
+		return max(left, GUP_RANGES_STEP);
 	if (!r->nr)
 		return 0;
 	last = &r->ranges[r->nr - 1];
@@ -122,8 +125,9 @@ static __always_inline long gup_ranges_done(const struct gup_ranges *r,
  *
  * Return: the number of pages pinned, from the first on. It may be less than @nr_pages,
  * if a page could not be pinned, or if there is no room for another range: then *@nr_ranges
- * is @max_ranges. 0 if @nr_pages or @max_ranges is 0. If the first page could not be pinned,
- *  -EINVAL	flags that are not allowed;
+ * is @max_ranges. 0 if @nr_pages or @max_ranges is 0. If no page could be pinned, because the
+ * first one cannot or, with FOLL_LONGTERM, one soon after it cannot be migrated,
+ *  -EINVAL	flags that are not allowed, or no @ranges;
  *  -EOVERFLOW	the range wraps around;
  *  -EFAULT	it ends above the user address space;
  *  -ENOMEM	no memory for an array of pages;

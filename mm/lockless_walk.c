@@ -159,9 +159,9 @@ static unsigned long walk_pgd_size(struct mm_struct *mm, unsigned long addr)
  * answer must have another way to learn of changes, such as an MMU notifier.
  *
  * Context: Any, including NMI.
- * Return: The size in bytes of the page-table entry that maps @addr, or of the
- * block of entries that the hardware may combine. 0 if nothing is mapped at
- * @addr, or without CONFIG_HAVE_GUP_FAST.
+ * Return: How many bytes the page-table entry for @addr maps, or the block of
+ * entries that the hardware may combine. 0 if nothing is mapped at @addr, if the
+ * pmd is bad, or without CONFIG_HAVE_GUP_FAST.
  */
 unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 {

@@ -24,9 +24,10 @@
  *   pte_free_defer()    for a single PTE table. The caller must have
  *                       invalidated already.
  *
- * A PTE table that is deposited with a huge page was unhooked and invalidated
- * when the huge page was created. It needs the grace period only, and not even
- * that where walks disable interrupts: collapse has interrupted them.
+ * A PTE table that is deposited with a huge page is new, or was unhooked and
+ * invalidated by the collapse that made the huge page. It needs the grace period
+ * only, and not even that where walks disable interrupts: the collapse has waited
+ * for them.
  *
  * Neither way depends on a memory allocation that may fail, and neither frees a
  * table before its grace period has ended.

@@ -5,8 +5,9 @@
  * Locks: the PMD table's lock, and nested in it the PTE table's. The caller
  * holds mmap_lock, the VMA lock or the i_mmap lock for read, as for any lookup
  * of a PTE table (see include/linux/pgtable_map.h). The VMA covers the whole
- * table. If not, the table might map pages of another VMA, and hugetlb, which
- * has PTE tables on some architectures, does not compare the pmd.
+ * table. Otherwise the table might map pages of another VMA, whose lock is not
+ * held. If that VMA is of hugetlb, its code would not notice either: it does not
+ * read the pmd again after it has locked a PTE table (arm64 has such).
  *
  * Against code that fills tables (page faults, fork(), mremap(), userfaultfd):
  *
@@ -125,7 +126,7 @@ bool pgtable_is_empty(pte_t *table, unsigned long start, unsigned long end)
 
 /**
  * pgtable_try_unhook() - take an empty PTE table, whose lock is held, from its pmd
- * @tlb: as for pgtable_free_unhooked(); may be flushed
+ * @tlb: takes the table and is flushed, unless arch_fault_drops_walk_cache()
  * @pmd: the pmd
  * @addr: an address in its range
  * @map: the table, locked by pt_map_lock(); all of its entries are none
@@ -159,12 +160,12 @@ bool pgtable_try_unhook(struct mmu_gather *tlb, pmd_t *pmd, unsigned long addr,
 
 /**
  * pgtable_free_unhooked() - free an empty PTE table that has been taken from its pmd
- * @tlb: takes the table, and frees it after the TLB has been flushed
+ * @tlb: takes the table if arch_fault_drops_walk_cache(), and frees it after a flush
  * @pmdval: the value of the pmd before it was cleared
  * @addr: an address in its range
  * @path: which path to count it for
  *
- * Context: Any.
+ * Context: Any in which the TLB may be flushed.
  */
 void pgtable_free_unhooked(struct mmu_gather *tlb, pmd_t pmdval, unsigned long addr,
 			   enum pgtable_reclaim path)

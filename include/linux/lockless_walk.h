@@ -44,18 +44,17 @@
  *
  *  - A walk that takes references validates before it uses them: it reads every
  *    level of its path again, see mm/gup_fast.c.
- *  - A walk that only reports what it found need not validate. Its answer was
- *    correct at some time during the walk.
+ *  - A walk that only reports what it found need not validate. Its answer may be
+ *    out of date, or belong to another address if a table was moved meanwhile.
  *  - A walk that writes to the entry it found cannot validate. It enters with
  *    lockless_walk_begin_irqsave(), and updaters call lockless_walk_wait().
  *
- * The mm must not be freed during a walk. A reference to mm_count (mmgrab()) is
- * enough for that: __mmdrop() frees the PGD at once, without RCU. mm_users may
- * drop to zero meanwhile: exit_mmap() frees the lower tables as any other
- * updater does, and the walk finds cleared entries. The exception is an
- * architecture without CONFIG_MMU_GATHER_RCU_TABLE_FREE. There only current->mm
- * may be walked, because its TLB flush does not interrupt CPUs that do not use
- * the mm.
+ * During a walk, hold a reference to mm_count (mmgrab()): __mmdrop() frees the
+ * PGD at once, without RCU. mm_users is not needed. If that drops to zero,
+ * exit_mmap() frees the lower tables as any other updater does, and the walk
+ * finds cleared entries. The exception is an architecture without
+ * CONFIG_MMU_GATHER_RCU_TABLE_FREE. There only current->mm may be walked, because
+ * its TLB flush does not interrupt CPUs that do not use the mm.
  */
 #ifndef _LINUX_LOCKLESS_WALK_H
 #define _LINUX_LOCKLESS_WALK_H

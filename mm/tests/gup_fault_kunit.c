@@ -49,6 +49,7 @@ struct fault_test {
 	unsigned int from, until;	/* faults that a writer counted */
 	unsigned long offset;		/* in the first page */
 	unsigned long nr;		/* of requested pages */
+	long pinned;			/* by another task */
 	char buf[2 * PAGE_SIZE];
 	struct completion go, locked, done;
 };
@@ -774,6 +775,43 @@ static void remote(struct kunit *test)
 	}
 }
 
+static void pin_remote(struct work_struct *work)
+{
+	ft->pinned = pin_user_pages_remote_unlocked(ft->mm, ADDR, NR, FOLL_WRITE, ft->pages);
+}
+
+static long pin_by_other_task(void)
+{
+	struct work_struct work;
+
+	INIT_WORK_ONSTACK(&work, pin_remote);
+	schedule_work(&work);
+	flush_work(&work);
+	destroy_work_on_stack(&work);
+	return ft->pinned;
+}
+
+/* Another task takes faults in files under mmap_lock, and all else under the VMA lock. */
+static void remote_file(struct kunit *test)
+{
+	struct task_struct *task;
+	long ret;
+
+	map_file(test);
+	ret = pin_by_other_task();
+	KUNIT_EXPECT_EQ(test, ret, NR);
+	KUNIT_EXPECT_EQ(test, ft->faults, NR);
+	KUNIT_EXPECT_EQ(test, ft->vma_lock, 0);
+	release(test, ret, FOLL_PIN | FOLL_WRITE);
+	if (IS_ENABLED(CONFIG_PER_VMA_LOCK)) {
+		task = start_writer(test);
+		ret = pin_by_other_task();
+		stop_writer(test, task);
+		KUNIT_EXPECT_EQ(test, ret, NR);
+		release(test, ret, FOLL_PIN | FOLL_WRITE);
+	}
+}
+
 #ifdef CONFIG_FUTEX
 /*
  * A page fault for a futex. It succeeds even in a task that is being killed, which may
@@ -867,6 +905,7 @@ static struct kunit_case gup_fault_cases[] = {
 	KUNIT_CASE(populate),
 	KUNIT_CASE(fixup_fault),
 	KUNIT_CASE(remote),
+	KUNIT_CASE(remote_file),
 #ifdef CONFIG_FUTEX
 	KUNIT_CASE(futex),
 #endif

@@ -44,6 +44,12 @@
 #include "vm_util.h"
 #include "../../../../mm/gup_test.h"
 
+#ifndef PR_FUTEX_HASH
+#define PR_FUTEX_HASH	78
+#define PR_FUTEX_HASH_SET_SLOTS	1
+#define PR_FUTEX_HASH_GET_SLOTS	2
+#endif
+
 #define FOLL_WRITE	0x01
 #define PAGES	64
 #define MS	1500		/* duration of each race */
@@ -62,6 +68,7 @@ FIXTURE(gup_fault_race) {
 	atomic_ulong changes;
 	uint64_t end;
 	int uffd;
+	int futex_slots;	/* set while a fault waits, if not 0 */
 };
 
 typedef FIXTURE_DATA(gup_fault_race) Race;
@@ -508,6 +515,8 @@ static void answer(void *race, unsigned int n)
 		return;
 	split_and_merge(r, n);
 	usleep(n % 300);
+	if (r->futex_slots && prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, r->futex_slots, 0))
+		r->futex_slots = -errno;
 	zero.range.start = msg.arg.pagefault.address & -r->page;
 	zero.range.len = r->page;
 	ioctl(r->uffd, UFFDIO_ZEROPAGE, &zero);
@@ -533,6 +542,21 @@ TEST_F(gup_fault_race, uffd_futex)
 		EXPECT_EQ(gettid(), *futex & FUTEX_TID_MASK);
 		ASSERT_EQ(0, syscall(SYS_futex, futex, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
 	}
+}
+
+/* A task that waits for a page holds nothing that a change of the futex hash waits for. */
+TEST_F(gup_fault_race, uffd_futex_hash)
+{
+	uint32_t *futex = word(self, self->mem, 0);
+
+	if (uffd_open(self))
+		SKIP(return, "no userfaultfd");
+	self->futex_slots = 16;
+	ASSERT_EQ(0, start(self, answer));
+	ASSERT_EQ(0, syscall(SYS_futex, futex, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	ASSERT_EQ(0, syscall(SYS_futex, futex, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	EXPECT_EQ(16, self->futex_slots);
+	EXPECT_EQ(16, prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_GET_SLOTS));
 }
 
 static void handle(int sig)
