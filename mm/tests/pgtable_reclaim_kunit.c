@@ -226,6 +226,15 @@ static void flush_watch_unregister(void *notifier)
 	mmu_notifier_unregister(notifier, current->mm);
 }
 
+static bool flush_calls_notifiers(void)
+{
+#ifdef CONFIG_PPC64
+	return radix_enabled();
+#else
+	return IS_ENABLED(CONFIG_ARM64);
+#endif
+}
+
 static struct flush_watch *flush_watch_start(struct kunit *test)
 {
 	struct flush_watch *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
@@ -234,7 +243,7 @@ static struct flush_watch *flush_watch_start(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, w);
 	if (arch_fault_drops_walk_cache())
 		kunit_skip(test, "a page fault invalidates the page-walk caches");
-	if (!IS_ENABLED(CONFIG_ARM64) && !IS_ENABLED(CONFIG_PPC64))
+	if (!flush_calls_notifiers())
 		kunit_skip(test, "a flush of the TLB calls no MMU notifier here");
 	if (!IS_ENABLED(CONFIG_SMP))
 		kunit_skip(test, "needs SMP: spin_is_locked() is always false");
