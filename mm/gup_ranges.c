@@ -125,13 +125,13 @@ static __always_inline long gup_ranges_done(const struct gup_ranges *r,
  *
  * Return: the number of pages pinned, from the first on. It may be less than @nr_pages,
  * if a page could not be pinned, or if there is no room for another range: then *@nr_ranges
- * is @max_ranges. 0 if @nr_pages or @max_ranges is 0. If no page could be pinned, because the
- * first one cannot or, with FOLL_LONGTERM, one soon after it cannot be migrated,
+ * is @max_ranges. 0 if @nr_pages or @max_ranges is 0. If no page was pinned:
  *  -EINVAL	flags that are not allowed, or no @ranges;
  *  -EOVERFLOW	the range wraps around;
  *  -EFAULT	it ends above the user address space;
  *  -ENOMEM	no memory for an array of pages;
- * or an error of pin_user_pages_fast().
+ * or an error of pin_user_pages_fast(). With FOLL_LONGTERM, the page that cannot be pinned need
+ * not be the first one, because several pages are migrated together.
  */
 long pin_user_page_ranges_fast(unsigned long start, unsigned long nr_pages,
 			       unsigned int gup_flags, struct page_range *ranges,

@@ -791,7 +791,10 @@ static long pin_by_other_task(void)
 	return ft->pinned;
 }
 
-/* Another task takes faults in files under mmap_lock, and all else under the VMA lock. */
+/*
+ * Another task takes page faults in a file under mmap_lock. It pins pages that are
+ * present under the VMA lock, so a writer that holds mmap_lock does not stop it.
+ */
 static void remote_file(struct kunit *test)
 {
 	struct task_struct *task;

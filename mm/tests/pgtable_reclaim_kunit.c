@@ -201,7 +201,8 @@ static void pgtable_reclaim_guard(struct kunit *test)
 struct flush_watch {
 	struct mmu_notifier notifier;
 	pmd_t *pmd;
-	unsigned int locked, not_locked;
+	unsigned int locked, not_locked;	/* since the pmd was cleared */
+	bool called;
 };
 
 static void flush_watched(struct mmu_notifier *notifier, struct mm_struct *mm,
@@ -209,6 +210,7 @@ static void flush_watched(struct mmu_notifier *notifier, struct mm_struct *mm,
 {
 	struct flush_watch *w = container_of(notifier, struct flush_watch, notifier);
 
+	w->called = true;
 	if (start > ADDR || end <= ADDR || !pmd_none(pmdp_get(w->pmd)))
 		return;
 	if (spin_is_locked(pmd_lockptr(mm, w->pmd)))
@@ -226,15 +228,6 @@ static void flush_watch_unregister(void *notifier)
 	mmu_notifier_unregister(notifier, current->mm);
 }
 
-static bool flush_calls_notifiers(void)
-{
-#ifdef CONFIG_PPC64
-	return radix_enabled();
-#else
-	return IS_ENABLED(CONFIG_ARM64);
-#endif
-}
-
 static struct flush_watch *flush_watch_start(struct kunit *test)
 {
 	struct flush_watch *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
@@ -243,8 +236,6 @@ static struct flush_watch *flush_watch_start(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, w);
 	if (arch_fault_drops_walk_cache())
 		kunit_skip(test, "a page fault invalidates the page-walk caches");
-	if (!flush_calls_notifiers())
-		kunit_skip(test, "a flush of the TLB calls no MMU notifier here");
 	if (!IS_ENABLED(CONFIG_SMP))
 		kunit_skip(test, "needs SMP: spin_is_locked() is always false");
 	w->pmd = pmd_off(mm, ADDR);
@@ -254,6 +245,9 @@ static struct flush_watch *flush_watch_start(struct kunit *test)
 							&w->notifier), 0);
 	if (!arch_pgtable_may_reclaim(mm))
 		kunit_skip(test, "tables of an mm with notifiers are kept");
+	flush_tlb_mm(mm);
+	if (!w->called)
+		kunit_skip(test, "a flush of the TLB calls no MMU notifier here");
 	return w;
 }
 

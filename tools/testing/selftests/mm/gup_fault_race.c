@@ -551,6 +551,8 @@ TEST_F(gup_fault_race, uffd_futex_hash)
 
 	if (uffd_open(self))
 		SKIP(return, "no userfaultfd");
+	if (prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_GET_SLOTS) < 0)
+		SKIP(return, "needs CONFIG_FUTEX_PRIVATE_HASH");
 	self->futex_slots = 16;
 	ASSERT_EQ(0, start(self, answer));
 	ASSERT_EQ(0, syscall(SYS_futex, futex, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
