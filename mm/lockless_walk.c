@@ -42,7 +42,7 @@ void lockless_walk_wait_all(void)
 
 /**
  * lockless_walk_wait() - wait for walks of an mm that have interrupts disabled
- * @mm: the mm in which an entry was cleared
+ * @mm: the mm in which an entry was cleared, or NULL to wait for walks of any mm
  *
  * When this returns, each walk of @mm that has interrupts disabled and that may
  * have read the entry before it was cleared has ended. That includes all walks
@@ -64,7 +64,8 @@ void lockless_walk_wait(struct mm_struct *mm)
 
 /**
  * lockless_walk_barrier() - order clearing an entry before reading a count
- * @mm: the mm in which the entry was cleared
+ * @mm: the mm in which the entry was cleared, or NULL if entries of several mms
+ *	were
  *
  * This is step (B) of an updater: (A) clears an entry, (C) reads the reference
  * count of the page. For each walk that takes a reference, either (C) sees the
@@ -86,6 +87,7 @@ void lockless_walk_barrier(struct mm_struct *mm)
 		lockless_walk_wait(mm);
 }
 
+#ifdef CONFIG_HAVE_GUP_FAST
 static unsigned long walk_pte_size(pmd_t pmd, unsigned long addr)
 {
 	pte_t *ptep = lockless_walk_pte_map(pmd, addr);
@@ -151,8 +153,8 @@ static unsigned long walk_pgd_size(struct mm_struct *mm, unsigned long addr)
 
 /**
  * lockless_walk_leaf_size() - size of the mapping that translates an address
- * @mm: the mm of the address, or &init_mm for a kernel address. The caller holds
- *	mm_count, or mm_users. See include/linux/lockless_walk.h.
+ * @mm: the mm of the address. The caller holds mm_count, or mm_users, see
+ *	include/linux/lockless_walk.h. Kernel addresses are looked up in init_mm.
  * @addr: the address
  *
  * The mapping may have changed when this returns. A caller that acts on the
@@ -168,11 +170,14 @@ unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 	struct lockless_walk walk;
 	unsigned long size;
 
+	/* The page tables of a process need not map the kernel. */
+	if (addr >= TASK_SIZE_MAX)
+		mm = &init_mm;
 	/*
 	 * Kernel tables are not freed by RCU, but after a flush of all TLBs. That
 	 * waits for this walk only if it sends IPIs.
 	 */
-	if (mm == &init_mm || addr >= TASK_SIZE_MAX) {
+	if (mm == &init_mm) {
 		guard(irqsave)();
 		return walk_pgd_size(mm, addr);
 	}
@@ -183,3 +188,4 @@ unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 	return size;
 }
 EXPORT_SYMBOL_FOR_KVM(lockless_walk_leaf_size);
+#endif /* CONFIG_HAVE_GUP_FAST */

@@ -61,15 +61,15 @@ static bool lockless_walk_cpu_walks(int cpu, void *data)
 
 	/* (U3); the acquire pairs with (W4) in lockless_walk_track_end() */
 	mm = smp_load_acquire(per_cpu_ptr(&lockless_walk_mm, cpu));
-	if (mm != wait->mm && mm != LOCKLESS_WALK_ANY_MM)
+	if (!mm || (wait->mm && mm != wait->mm && mm != LOCKLESS_WALK_ANY_MM))
 		return false;
 	wait->walking++;
 	return true;
 }
 
 /*
- * Run @interrupted on each CPU that is in a walk of @mm, and wait until it has
- * run there.
+ * Run @interrupted on each CPU that is in a walk of @mm, or of any mm if that is
+ * NULL, and wait until it has run there.
  */
 void lockless_walk_track_wait(struct mm_struct *mm, smp_call_func_t interrupted)
 {

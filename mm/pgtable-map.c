@@ -83,7 +83,7 @@ __pt_map(struct pt_map *map, struct mm_struct *mm, pmd_t *pmdp,
 	map->pmd = pmdp_get_whole(pmdp);
 	if (likely(pmd_present(map->pmd) && !pt_map_is_leaf(map->pmd) &&
 		   !pmd_bad(map->pmd))) {
-		map->ptl = pte_lockptr(mm, &map->pmd);
+		map->ptl = mm ? pte_lockptr(mm, &map->pmd) : NULL;
 		map->pte = __pte_map(&map->pmd, addr);
 		return PT_MAP_TABLE;
 	}

@@ -178,13 +178,12 @@ static inline void lockdep_assert_lockless_walk(void)
 #endif
 }
 
-#ifdef CONFIG_HAVE_GUP_FAST
+/* sparc64 has no GUP-fast, but its get_user_insn() walks with interrupts disabled. */
+#if defined(CONFIG_HAVE_GUP_FAST) || defined(CONFIG_MMU_GATHER_RCU_TABLE_FREE)
 void lockless_walk_wait_all(void);
 void lockless_walk_wait(struct mm_struct *mm);
 void lockless_walk_barrier(struct mm_struct *mm);
-unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr);
 #else
-/* Without HAVE_GUP_FAST there are no lockless walks. */
 static inline void lockless_walk_wait_all(void)
 {
 }
@@ -196,7 +195,11 @@ static inline void lockless_walk_wait(struct mm_struct *mm)
 static inline void lockless_walk_barrier(struct mm_struct *mm)
 {
 }
+#endif
 
+#ifdef CONFIG_HAVE_GUP_FAST
+unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr);
+#else
 static inline unsigned long lockless_walk_leaf_size(struct mm_struct *mm,
 						    unsigned long addr)
 {

@@ -16,6 +16,7 @@
 #include <linux/ktime.h>
 #include <linux/lockless_walk.h>
 #include <linux/sched/mm.h>
+#include <linux/vmalloc.h>
 
 #define WALK_MS		20
 #define LIMIT_MS	5000
@@ -255,6 +256,20 @@ static void offline(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
 }
 
+/* Sizes */
+
+/* Some architectures have no kernel tables in the mm of a process. */
+static void leaf_size_of_kernel(struct kunit *test)
+{
+	struct lockless_walk_test *t = test->priv;
+	void *p = vmalloc(PAGE_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_GE(test, lockless_walk_leaf_size(t->mm, (unsigned long)p), PAGE_SIZE);
+	KUNIT_EXPECT_GE(test, lockless_walk_leaf_size(&init_mm, (unsigned long)p), PAGE_SIZE);
+	vfree(p);
+}
+
 /* Interrupts */
 
 static void interrupts(struct kunit *test)
@@ -393,6 +408,18 @@ static void some_of_many(struct kunit *test)
 	expect_waits(test, before, 0, 1);
 }
 
+static void any_mm(struct kunit *test)
+{
+	struct lockless_walk_test *t = test->priv;
+	struct lockless_walk_waits before = read_waits(test);
+	struct walker *w = walker_start(test, t->other, walk_a_while);
+
+	smp_store_release(&t->waiting, true);
+	lockless_walk_wait(NULL);
+	KUNIT_EXPECT_TRUE(test, smp_load_acquire(&w->left));
+	expect_waits(test, before, 0, 1);
+}
+
 static int lockless_walk_test_init(struct kunit *test)
 {
 	struct lockless_walk_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -419,6 +446,7 @@ static void lockless_walk_test_exit(struct kunit *test)
 
 static struct kunit_case lockless_walk_cases[] = {
 	KUNIT_CASE(interrupts),
+	KUNIT_CASE(leaf_size_of_kernel),
 	KUNIT_CASE(elsewhere),
 	KUNIT_CASE(nested_elsewhere),
 	KUNIT_CASE(after_nested_elsewhere),
@@ -430,6 +458,7 @@ static struct kunit_case lockless_walk_cases[] = {
 	KUNIT_CASE(nobody_interrupted),
 	KUNIT_CASE(other_mm),
 	KUNIT_CASE(some_of_many),
+	KUNIT_CASE(any_mm),
 	{}
 };
 

@@ -25,6 +25,7 @@
 #include <linux/swapops.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
+#include <linux/userfaultfd_k.h>
 
 #include "../internal.h"
 
@@ -576,6 +577,97 @@ static void pgtable_map_collapse_file(struct kunit *test)
 }
 
 /*
+ * A write to the huge zero page clears its pmd, flushes the TLB, and sets the pmd, with
+ * the lock of the pmd held. In the notifier of that flush, another task write-protects
+ * the range as UFFDIO_WRITEPROTECT does. It must not take the empty pmd for a hole.
+ */
+
+struct protector {
+	struct mmu_notifier mn;
+	struct task_struct *tester;
+	struct task_struct *task;
+	struct mm_struct *mm;
+	long err;
+	bool started;
+	bool done;
+	bool early;
+};
+
+static int protector_fn(void *data)
+{
+	struct protector *p = data;
+
+	mmap_read_lock(p->mm);
+	p->err = uffd_wp_range(vma_lookup(p->mm, LEAF_ADDR), LEAF_ADDR, PMD_SIZE, true);
+	mmap_read_unlock(p->mm);
+	smp_store_release(&p->done, true);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* Called with the lock of the pmd held, so give the other task some time only. */
+static void protect_in_flush(struct mmu_notifier *mn, struct mm_struct *mm,
+			     unsigned long start, unsigned long end)
+{
+	struct protector *p = container_of(mn, struct protector, mn);
+
+	if (current != p->tester || p->started || !pmd_none(pmdp_get(pmd_at(LEAF_ADDR))))
+		return;
+	p->started = true;
+	wake_up_process(p->task);
+	for (int ms = 0; ms < 20 && !smp_load_acquire(&p->done); ms++)
+		mdelay(1);
+	p->early = smp_load_acquire(&p->done);
+}
+
+static const struct mmu_notifier_ops protector_ops = {
+	.arch_invalidate_secondary_tlbs = protect_in_flush,
+};
+
+static void write_under_protector(struct kunit *test, struct protector *p)
+{
+	*p = (struct protector){
+		.mn.ops = &protector_ops,
+		.tester = current,
+		.mm = current->mm,
+	};
+	p->task = kthread_create(protector_fn, p, "pgtable_map_protector");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(p->task));
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&p->mn, p->mm), 0);
+	migrate_disable();
+	kthread_bind(p->task, cpumask_any_but(cpu_online_mask, smp_processor_id()));
+	populate(test, LEAF_ADDR);
+	migrate_enable();
+	mmu_notifier_unregister(&p->mn, p->mm);
+	kthread_stop(p->task);
+}
+
+static void pgtable_map_huge_zero(struct kunit *test)
+{
+	pmd_t *pmdp = pmd_at(LEAF_ADDR);
+	struct protector p;
+	u32 value;
+
+	if (!IS_ENABLED(CONFIG_HAVE_ARCH_USERFAULTFD_WP))
+		kunit_skip(test, "needs CONFIG_HAVE_ARCH_USERFAULTFD_WP");
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs a second CPU");
+	advise(test, LEAF_ADDR, MADV_HUGEPAGE);
+	KUNIT_ASSERT_EQ(test, get_user(value, (u32 __user *)LEAF_ADDR), 0);
+	if (!is_huge_zero_pmd(pmdp_get(pmdp)))
+		kunit_skip(test, "no huge zero page to be had");
+
+	write_under_protector(test, &p);
+	if (!pmd_trans_huge(pmdp_get(pmdp)))
+		kunit_skip(test, "no huge page to be had");
+	KUNIT_EXPECT_TRUE(test, p.started);
+	KUNIT_EXPECT_FALSE(test, p.early);
+	KUNIT_EXPECT_GE(test, p.err, 0);
+	KUNIT_EXPECT_TRUE(test, pmd_uffd(pmdp_get(pmdp)));
+}
+
+/*
  * A machine check for a page that another CPU has already handled. The process is told
  * at which address it maps the page.
  */
@@ -609,6 +701,7 @@ static struct kunit_case pgtable_map_cases[] = {
 	KUNIT_CASE(pgtable_map_removed_loops),
 	KUNIT_CASE(pgtable_map_migrate_vma),
 	KUNIT_CASE(pgtable_map_collapse_file),
+	KUNIT_CASE(pgtable_map_huge_zero),
 	KUNIT_CASE(pgtable_map_memory_failure),
 	{}
 };

@@ -67,7 +67,7 @@ powerpc-radix|powerpc-hash)
 	}
 	CONSOLE=hvc0
 	;;
-s390|riscv|mips|sh)
+s390|riscv|mips|sh|sparc)
 	# These are only built: their walks disable interrupts, as before.
 	KARCH=$ARCH
 	case $ARCH in
@@ -75,12 +75,13 @@ s390|riscv|mips|sh)
 	riscv) CROSS=riscv64-linux-gnu- ;;
 	mips) CROSS=mips64el-linux-gnuabi64- ;;
 	sh) CROSS=sh4-linux-gnu- ;;
+	sparc) CROSS=sparc64-linux-gnu- ;;
 	esac
 	TARGET=vmlinux
 	IMAGE=vmlinux
 	;;
 *)
-	die "ARCH=$ARCH is not known" "one of: x86_64 i386 arm64 arm powerpc-radix powerpc-hash; to build only: s390 riscv mips sh"
+	die "ARCH=$ARCH is not known" "one of: x86_64 i386 arm64 arm powerpc-radix powerpc-hash; to build only: s390 riscv mips sh sparc"
 	;;
 esac
 
