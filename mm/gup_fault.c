@@ -67,7 +67,6 @@ struct gup_fault {
 	enum gup_lock lock;
 	bool faulted;			/* at @addr */
 	bool fast;			/* gup_fast() may have more */
-	bool first;			/* gup_fast() has not been called yet */
 };
 
 static void gup_unlock(struct gup_fault *g)
@@ -268,7 +267,7 @@ static int gup_take(struct gup_fault *g, struct vm_area_struct *vma,
  * lower cost. Once it takes none, it is not called again until the next fault.
  * After GUP_FAST_STEP pages the caller looks for signals and writers.
  */
-static bool gup_take_fast(struct gup_fault *g)
+static void gup_take_fast(struct gup_fault *g)
 {
 	unsigned long nr = min3(g->nr, (g->vma->vm_end - g->addr) >> PAGE_SHIFT,
 				GUP_FAST_STEP);
@@ -276,17 +275,16 @@ static bool gup_take_fast(struct gup_fault *g)
 	if (g->faulted) {
 		g->faulted = false;
 		g->fast = true;
-		return false;
+		return;
 	}
 	if (!g->fast || !g->pages || g->mm != current->mm || !nr ||
 	    (g->flags & GUP_SLOW_FLAGS))
-		return false;
+		return;
 	nr = gup_fast(g->addr, g->addr + nr * PAGE_SIZE, g->flags & GUP_FAST_FLAGS,
 		      g->pages);
 	g->fast = nr;
 	if (nr)
 		gup_advance(g, nr);
-	return nr;
 }
 
 /* Fault in many pages at once. With g->pages, gup_fast() then finds them. */
@@ -314,12 +312,6 @@ static int gup_step(struct gup_fault *g)
 	struct page *page;
 	int err;
 
-	/* A caller that holds mmap_lock has not tried gup_fast() yet. */
-	if (g->first) {
-		g->first = false;
-		if (gup_take_fast(g))
-			return 0;
-	}
 	page = follow_page_mask(g->vma, g->addr, g->flags, &page_mask);
 	if (!page && gup_fault_batch(g))
 		return 0;
@@ -472,7 +464,6 @@ long __get_user_pages_locked(struct mm_struct *mm, unsigned long start,
 		.lock = *locked ? GUP_LOCK_CALLER : GUP_LOCK_NONE,
 		.flags = flags,
 		.fast = true,
-		.first = *locked,
 	};
 	int err;
 

@@ -154,7 +154,7 @@ static unsigned long walk_pgd_size(struct mm_struct *mm, unsigned long addr)
 /**
  * lockless_walk_leaf_size() - size of the mapping that translates an address
  * @mm: the mm of the address. The caller holds mm_count, or mm_users, see
- *	include/linux/lockless_walk.h. Kernel addresses are looked up in init_mm.
+ *	include/linux/lockless_walk.h. From TASK_SIZE_MAX on it is init_mm.
  * @addr: the address
  *
  * The mapping may have changed when this returns. A caller that acts on the
@@ -171,7 +171,7 @@ unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr)
 	unsigned long size;
 
 	/* The page tables of a process need not map the kernel. */
-	if (addr >= TASK_SIZE_MAX)
+	if (untagged_addr(addr) >= TASK_SIZE_MAX)
 		mm = &init_mm;
 	/*
 	 * Kernel tables are not freed by RCU, but after a flush of all TLBs. That

@@ -26,9 +26,9 @@
  * pmd at one instant during the call, and the answer was true then:
  *
  *  PT_MAP_TABLE | the pmd points to a table, which is mapped now
- *  PT_MAP_NONE  | the pmd is empty: nothing was mapped in its range, except that
- *               | the huge zero page may just be split, or replaced by a fault.
- *               | Or the pmd was bad, and has been reported and cleared.
+ *  PT_MAP_NONE  | the pmd is empty: nothing was mapped in its range. Or its lock is
+ *               | held, to split or replace the huge zero page, or by UFFDIO_MOVE,
+ *               | which may put back what it took. Or it was bad, and was cleared.
  *  PT_MAP_LEAF  | the pmd is a leaf (a huge page, or an entry that is not
  *               | present, such as a migration entry); @map->pmd has the value
  *  PT_MAP_MOVED | the pmd changed before the table could be locked: look again
