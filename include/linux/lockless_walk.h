@@ -178,8 +178,7 @@ static inline void lockdep_assert_lockless_walk(void)
 #endif
 }
 
-/* sparc64 has no GUP-fast, but its get_user_insn() walks with interrupts disabled. */
-#if defined(CONFIG_HAVE_GUP_FAST) || defined(CONFIG_MMU_GATHER_RCU_TABLE_FREE)
+#ifdef CONFIG_LOCKLESS_WALK
 void lockless_walk_wait_all(void);
 void lockless_walk_wait(struct mm_struct *mm);
 void lockless_walk_barrier(struct mm_struct *mm);
@@ -195,7 +194,7 @@ static inline void lockless_walk_wait(struct mm_struct *mm)
 static inline void lockless_walk_barrier(struct mm_struct *mm)
 {
 }
-#endif
+#endif /* CONFIG_LOCKLESS_WALK */
 
 #ifdef CONFIG_HAVE_GUP_FAST
 unsigned long lockless_walk_leaf_size(struct mm_struct *mm, unsigned long addr);

@@ -26,9 +26,11 @@
  * pmd at one instant during the call, and the answer was true then:
  *
  *  PT_MAP_TABLE | the pmd points to a table, which is mapped now
- *  PT_MAP_NONE  | the pmd is empty: nothing was mapped in its range. Or its lock is
- *               | held, to split or replace the huge zero page, or by UFFDIO_MOVE,
- *               | which may put back what it took. Or it was bad, and was cleared.
+ *  PT_MAP_NONE  | the pmd is empty, and nothing was mapped in its range. But if its
+ *               | lock is held, it may be empty only until the lock is released:
+ *               | while the huge zero page is split, or replaced by a fault, and
+ *               | while UFFDIO_MOVE tries to move a page. A bad pmd is reported and
+ *               | cleared, and gives PT_MAP_NONE, too.
  *  PT_MAP_LEAF  | the pmd is a leaf (a huge page, or an entry that is not
  *               | present, such as a migration entry); @map->pmd has the value
  *  PT_MAP_MOVED | the pmd changed before the table could be locked: look again

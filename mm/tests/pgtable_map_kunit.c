@@ -587,11 +587,10 @@ struct protector {
 	struct task_struct *tester;
 	struct task_struct *task;
 	struct mm_struct *mm;
-	struct completion finished;
+	struct completion running;
+	struct completion done;
 	long err;
 	bool started;
-	bool running;
-	bool done;
 	bool early;
 };
 
@@ -599,24 +598,23 @@ static int protector_fn(void *data)
 {
 	struct protector *p = data;
 
-	smp_store_release(&p->running, true);
+	complete(&p->running);
 	mmap_read_lock(p->mm);
 	p->err = uffd_wp_range(vma_lookup(p->mm, LEAF_ADDR), LEAF_ADDR, PMD_SIZE, true);
 	mmap_read_unlock(p->mm);
-	smp_store_release(&p->done, true);
-	complete(&p->finished);
+	complete(&p->done);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
 }
 
-static void wait_some_ms(int ms, bool *until)
+static void spin_for_completion(struct completion *done, int ms)
 {
-	while (ms-- && !smp_load_acquire(until))
+	while (!completion_done(done) && ms--)
 		mdelay(1);
 }
 
-/* Called with the lock of the pmd held, so give the other task some time only. */
+/* The other task cannot be done before the caller releases the lock of the pmd. */
 static void protect_in_flush(struct mmu_notifier *mn, struct mm_struct *mm,
 			     unsigned long start, unsigned long end)
 {
@@ -626,9 +624,9 @@ static void protect_in_flush(struct mmu_notifier *mn, struct mm_struct *mm,
 		return;
 	p->started = true;
 	wake_up_process(p->task);
-	wait_some_ms(1000, &p->running);
-	wait_some_ms(20, &p->done);
-	p->early = smp_load_acquire(&p->done);
+	spin_for_completion(&p->running, 1000);
+	spin_for_completion(&p->done, 20);
+	p->early = completion_done(&p->done);
 }
 
 static const struct mmu_notifier_ops protector_ops = {
@@ -642,7 +640,8 @@ static void write_under_protector(struct kunit *test, struct protector *p)
 		.tester = current,
 		.mm = current->mm,
 	};
-	init_completion(&p->finished);
+	init_completion(&p->running);
+	init_completion(&p->done);
 	p->task = kthread_create(protector_fn, p, "pgtable_map_protector");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(p->task));
 	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&p->mn, p->mm), 0);
@@ -652,7 +651,7 @@ static void write_under_protector(struct kunit *test, struct protector *p)
 	migrate_enable();
 	mmu_notifier_unregister(&p->mn, p->mm);
 	if (p->started)
-		wait_for_completion(&p->finished);
+		wait_for_completion(&p->done);
 	kthread_stop(p->task);
 }
 
@@ -675,7 +674,7 @@ static void pgtable_map_huge_zero(struct kunit *test)
 	if (!pmd_trans_huge(pmdp_get(pmdp)))
 		kunit_skip(test, "no huge page to be had");
 	KUNIT_EXPECT_TRUE(test, p.started);
-	KUNIT_EXPECT_TRUE(test, p.running);
+	KUNIT_EXPECT_TRUE(test, completion_done(&p.running));
 	KUNIT_EXPECT_FALSE(test, p.early);
 	KUNIT_EXPECT_GE(test, p.err, 0);
 	KUNIT_EXPECT_TRUE(test, pmd_uffd(pmdp_get(pmdp)));
